@@ -1,0 +1,104 @@
+//! Leased buffers from a per-thread pool: a request that fits one buffer touches one, and an idle connection none.
+
+use std::cell::RefCell;
+use std::ops::Deref;
+
+/// Capacity of the smaller class: heads and ordinary messages.
+pub const SMALL: usize = 8 * 1024;
+/// Capacity of the larger class: bodies in bulk.
+pub const LARGE: usize = 64 * 1024;
+/// How many free buffers of each class a thread keeps (at most 2 MiB + 4 MiB); more are given back to the allocator.
+const FREE_SMALL_MAX: usize = 256;
+const FREE_LARGE_MAX: usize = 64;
+
+thread_local! {
+    static FREE: RefCell<Free> = const { RefCell::new(Free { small: Vec::new(), large: Vec::new() }) };
+}
+
+struct Free {
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
+}
+
+/// A leased buffer: bytes to read, or to send. It goes back to the pool of the thread that drops it.
+#[derive(Default)]
+pub struct Buf {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Buf {
+    /// An empty buffer of at least `capacity` bytes.
+    pub fn with_capacity(capacity: usize) -> Self {
+        let bytes = FREE.with_borrow_mut(|free| {
+            if capacity <= SMALL {
+                free.small.pop().unwrap_or_else(|| Vec::with_capacity(SMALL))
+            } else if capacity <= LARGE {
+                free.large.pop().unwrap_or_else(|| Vec::with_capacity(LARGE))
+            } else {
+                Vec::with_capacity(capacity)
+            }
+        });
+        Buf { bytes, start: 0 }
+    }
+
+    /// A buffer that holds a copy of `bytes`.
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        let mut buf = Buf::with_capacity(bytes.len());
+        buf.bytes.extend_from_slice(bytes);
+        buf
+    }
+
+    /// Drops the first `n` bytes. Panics if there are fewer.
+    pub fn advance(&mut self, n: usize) {
+        assert!(n <= self.len());
+        self.start += n;
+    }
+
+    /// Keeps only the first `n` bytes.
+    pub fn truncate(&mut self, n: usize) {
+        self.bytes.truncate(self.start + n);
+    }
+
+    /// The storage, for encoders that append. Only for buffers that were never advanced.
+    pub fn vec_mut(&mut self) -> &mut Vec<u8> {
+        debug_assert_eq!(self.start, 0);
+        &mut self.bytes
+    }
+}
+
+impl Deref for Buf {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
+
+impl std::fmt::Debug for Buf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buf({} bytes)", self.len())
+    }
+}
+
+impl Drop for Buf {
+    fn drop(&mut self) {
+        let capacity = self.bytes.capacity();
+        if capacity != SMALL && capacity != LARGE {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut self.bytes);
+        // The thread may be ending: then the pool is gone and the buffer is simply freed.
+        let _ = FREE.try_with(|free| {
+            let Ok(mut free) = free.try_borrow_mut() else { return };
+            let (list, max) = if capacity == SMALL {
+                (&mut free.small, FREE_SMALL_MAX)
+            } else {
+                (&mut free.large, FREE_LARGE_MAX)
+            };
+            if list.len() < max {
+                bytes.clear();
+                list.push(bytes);
+            }
+        });
+    }
+}

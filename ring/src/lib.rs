@@ -1,0 +1,7 @@
+//! The runtime seam. One data plane runs on several bodies behind the traits of [`net`]:
+//! `monoio` (io_uring, or epoll where io_uring is forbidden) and `sim` (in-memory network, virtual time).
+//!
+//! This is the only crate with `unsafe` code, and it knows nothing of HTTP, configuration or policy.
+
+pub mod buf;
+pub mod net;
