@@ -5,3 +5,4 @@
 
 pub mod buf;
 pub mod net;
+pub mod wheel;
