@@ -4,5 +4,8 @@
 //! This is the only crate with `unsafe` code, and it knows nothing of HTTP, configuration or policy.
 
 pub mod buf;
+pub mod executor;
+pub mod mailbox;
 pub mod net;
+pub mod sim;
 pub mod wheel;
