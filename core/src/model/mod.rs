@@ -6,6 +6,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+mod selection_pattern;
+mod stage_variables;
+
+pub use selection_pattern::compile_selection_pattern;
+pub use stage_variables::{
+    STAGE_VARIABLE_NAME_MAX, STAGE_VARIABLE_VALUE_MAX, STAGE_VARIABLES_MAX, is_stage_variable_name,
+    is_stage_variable_value, stage_variables_of, substitute_stage_variables,
+};
+
 /// Everything the gateway serves: the unit of a reload.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
@@ -79,6 +88,22 @@ pub enum HttpMethod {
     Post,
     /// PUT
     Put,
+}
+
+impl HttpMethod {
+    /// `GET`, …; `ANY` for [`HttpMethod::Any`].
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HttpMethod::Any => "ANY",
+            HttpMethod::Delete => "DELETE",
+            HttpMethod::Get => "GET",
+            HttpMethod::Head => "HEAD",
+            HttpMethod::Options => "OPTIONS",
+            HttpMethod::Patch => "PATCH",
+            HttpMethod::Post => "POST",
+            HttpMethod::Put => "PUT",
+        }
+    }
 }
 
 /// A method of a resource.

@@ -1,0 +1,146 @@
+//! From paths to a [`Configuration`], and `check`.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use ringway_core::model::Configuration;
+
+use crate::api_file::{self, ApiFile, Reader};
+use crate::document::{self, FILE_BYTES_MAX};
+use crate::domain_name;
+use crate::issue::{Issue, Issues, quoted};
+use crate::openapi;
+use crate::process::{self, ProcessConfig};
+
+/// A configuration and the files that it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What to serve.
+    pub configuration: Configuration,
+    /// Every file that was read, for a watch.
+    pub files: Vec<PathBuf>,
+}
+
+/// Loads API files and everything that they name.
+///
+/// # Errors
+/// Every issue of every file.
+pub fn load(paths: &[PathBuf]) -> Result<Loaded, Vec<Issue>> {
+    load_with(paths, &read)
+}
+
+/// As [`load`], with the files from `reader`.
+///
+/// # Errors
+/// Every issue of every file.
+pub fn load_with(paths: &[PathBuf], reader: Reader<'_>) -> Result<Loaded, Vec<Issue>> {
+    let mut issues = Vec::new();
+    let mut files = Vec::new();
+    for (index, path) in paths.iter().enumerate() {
+        // Two patterns may name the same file.
+        if paths[..index].contains(path) {
+            continue;
+        }
+        match read_with(path, reader).and_then(|text| api_file::parse(&text, path, reader)) {
+            Ok(file) => files.push(file),
+            Err(more) => issues.extend(more),
+        }
+    }
+    // With a file missing, what others say about it would only be confusing.
+    if issues.is_empty() { join(files) } else { Err(issues) }
+}
+
+/// Makes one configuration of several files.
+fn join(files: Vec<ApiFile>) -> Result<Loaded, Vec<Issue>> {
+    let mut issues = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        if let Some(first) = files[..index].iter().find(|other| other.api.id == file.api.id) {
+            let message =
+                format!("the restApiId {} is already used at {}", quoted(&file.api.id), first.id_place);
+            issues.push(Issue::new(file.id_place.clone(), message));
+        }
+    }
+    let known: Vec<_> = files
+        .iter()
+        .map(|file| {
+            let stages = file.api.stages.iter().map(|stage| stage.stage_name.as_str()).collect();
+            (file.api.id.as_str(), stages)
+        })
+        .collect();
+    let domains = files.iter().flat_map(|file| file.domains.clone()).collect();
+    match domain_name::join(domains, &known) {
+        Ok(domain_names) if issues.is_empty() => {
+            let mut read = Vec::new();
+            let mut apis = Vec::new();
+            for file in files {
+                read.extend(file.files);
+                apis.push(file.api);
+            }
+            read.sort();
+            read.dedup();
+            Ok(Loaded { configuration: Configuration { apis, domain_names }, files: read })
+        }
+        Ok(_) => Err(issues),
+        Err(more) => {
+            issues.extend(more);
+            Err(issues)
+        }
+    }
+}
+
+/// Loads the process configuration at `path`.
+///
+/// # Errors
+/// Every issue of the file.
+pub fn load_process(path: &Path) -> Result<ProcessConfig, Vec<Issue>> {
+    process::parse(&read_with(path, &read)?, path)
+}
+
+/// Checks one file of any kind: a process configuration with all of its API files, an API file with its documents, or
+/// an OpenAPI document by itself. Its content decides which it is.
+pub fn check(path: &Path) -> Vec<Issue> {
+    let result = read_with(path, &read).and_then(|text| match kind(&text, path) {
+        Kind::Process => process::parse(&text, path)
+            .and_then(|process| process.api_files())
+            .and_then(|paths| load(&paths).map(drop)),
+        Kind::Api => api_file::parse(&text, path, &read).map(drop),
+        // The id only goes into the ids of resources.
+        Kind::OpenApi => openapi::import(&text, path, "check").map(drop),
+    });
+    result.err().unwrap_or_default()
+}
+
+enum Kind {
+    Process,
+    Api,
+    OpenApi,
+}
+
+fn kind(text: &str, path: &Path) -> Kind {
+    let is_toml = document::has_extension(path, &["toml"]);
+    let mut ignored = Issues::new(path);
+    match document::parse_toml(text, &mut ignored) {
+        // A TOML file that does not parse is reported by either reader.
+        None if is_toml => Kind::Process,
+        None => Kind::OpenApi,
+        Some(root) => {
+            let root = crate::cursor::Cursor::root(&root);
+            let is_api =
+                ["restApiId", "body", "stages", "domainNames"].iter().any(|key| root.get(key).is_some());
+            if is_api { Kind::Api } else { Kind::Process }
+        }
+    }
+}
+
+fn read_with(path: &Path, reader: Reader<'_>) -> Result<String, Vec<Issue>> {
+    reader(path).map_err(|error| vec![Issue::whole_file(path, format!("cannot read the file: {error}"))])
+}
+
+/// Reads a file, but never more than the largest that is accepted.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    // One byte more, so that the parser sees that the file is too large.
+    File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
