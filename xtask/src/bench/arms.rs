@@ -1,0 +1,320 @@
+//! The servers that are measured. All of them run at once on one core; only one has load at a time, and an idle one
+//! costs nothing, so that arms can be interleaved in short slices.
+
+use std::fs::{self, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::process::{self, Scratch, Server};
+use crate::{Outcome, cargo, host, packages};
+
+/// What every measurement stands on: a backend, two cores, a place for files.
+pub(crate) struct Site {
+    /// Binaries of this workspace, built in release mode.
+    pub(crate) binaries: PathBuf,
+    /// Where the arms run.
+    pub(crate) proxy_core: usize,
+    /// Where backend and load run.
+    pub(crate) load_core: usize,
+    /// The backend.
+    pub(crate) backend: Server,
+    /// Configurations, logs and outputs.
+    pub(crate) scratch: Scratch,
+}
+
+/// A server under measurement.
+pub(crate) struct Arm {
+    /// Its name in tables and figures.
+    pub(crate) name: String,
+    /// The process.
+    pub(crate) server: Server,
+    /// Its access log; forwarders have none.
+    pub(crate) log: Option<PathBuf>,
+    /// What else it needs, on the load core.
+    sink: Option<Server>,
+}
+
+impl Arm {
+    fn new(name: &str, server: Server, log: Option<PathBuf>) -> Self {
+        Arm { name: name.to_owned(), server, log, sink: None }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address
+    }
+
+    /// Processes that are its own but whose time is not held against it.
+    pub(crate) fn helpers(&self) -> Vec<u32> {
+        self.sink.as_ref().map(Server::pids).unwrap_or_default()
+    }
+
+    /// Counts the lines of its log and empties it. The file is opened for appending by whoever writes it.
+    pub(crate) fn take_log_lines(&self) -> Outcome<u64> {
+        let Some(path) = &self.log else { return Ok(0) };
+        let place = |error: std::io::Error| format!("{}: {error}", path.display());
+        let text = fs::read(path).map_err(place)?;
+        OpenOptions::new().write(true).truncate(true).open(path).map_err(place)?;
+        Ok(text.iter().filter(|&&byte| byte == b'\n').count() as u64)
+    }
+}
+
+impl Site {
+    /// Builds `packages` and the measuring programs, and starts the backend.
+    pub(crate) fn new(name: &str, packages: &[&str]) -> Outcome<Self> {
+        let cores = host::cores()?;
+        let (Some(&proxy_core), Some(&load_core)) = (cores.first(), cores.last().filter(|_| cores.len() > 1))
+        else {
+            return Err("two cores are needed: one for the server, one for backend and load".to_owned());
+        };
+        let binaries = cargo::release(&[packages, &["ringway-benches"]].concat())?;
+        let scratch = Scratch::new(name)?;
+        let address = process::free_address()?;
+        let mut command = Command::new(binaries.join("backend"));
+        command.args(["--listen", &address.to_string()]);
+        let backend = Server::start("backend", &command, Some(load_core), address, &scratch)?;
+        Ok(Site { binaries, proxy_core, load_core, backend, scratch })
+    }
+
+    /// Says on what machine and with which peers.
+    pub(crate) fn describe(&self, peers: &[(&str, &str)]) -> String {
+        let peers: Vec<String> =
+            peers.iter().map(|(program, flag)| packages::version(program, flag)).collect();
+        format!(
+            "{}; servers on core {}, backend and load on core {}\n{}",
+            host::describe(),
+            self.proxy_core,
+            self.load_core,
+            peers.join("; ")
+        )
+    }
+
+    /// The byte forwarder or the minimal proxy (`program`) on `runtime`.
+    pub(crate) fn start_bare(&self, name: &str, program: &str, runtime: &str) -> Outcome<Arm> {
+        let address = process::free_address()?;
+        let mut command = Command::new(self.binaries.join(program));
+        command.args(["--listen", &address.to_string(), "--upstream", &self.backend.address.to_string()]);
+        command.args(["--runtime", runtime]);
+        Ok(Arm::new(name, self.start(name, &command, address)?, None))
+    }
+
+    /// nginx: one worker, kept upstream connections, a buffered access log as rich as ours.
+    pub(crate) fn start_nginx(&self) -> Outcome<Arm> {
+        let address = process::free_address()?;
+        let log = self.scratch.file("nginx.access.log");
+        let file = |name: &str| self.scratch.file(name).display().to_string();
+        let configuration = format!(
+            r#"daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid {pid};
+error_log {errors} warn;
+{user}
+events {{ worker_connections 19000; }}
+http {{
+    log_format access escape=json '{{"requestId":"$request_id","ip":"$remote_addr","requestTime":"$time_local",'
+        '"httpMethod":"$request_method","path":"$uri","status":"$status","protocol":"$server_protocol",'
+        '"responseLength":"$body_bytes_sent","responseLatency":"$request_time","integrationLatency":"$upstream_response_time"}}';
+    access_log {log} access buffer=64k flush=1s;
+    client_body_temp_path {bodies};
+    proxy_temp_path {answers};
+    fastcgi_temp_path {answers};
+    uwsgi_temp_path {answers};
+    scgi_temp_path {answers};
+    keepalive_timeout 1h;
+    keepalive_requests 1000000000;
+    client_body_timeout 1h;
+    upstream backend {{
+        server {backend};
+        keepalive 512;
+        keepalive_requests 1000000000;
+        keepalive_timeout 1h;
+    }}
+    server {{
+        listen {address} backlog=4096;
+        location / {{
+            proxy_pass http://backend;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+"#,
+            pid = file("nginx.pid"),
+            errors = file("nginx.error.log"),
+            // A worker of another user could not write into our directory.
+            user = if packages::is_root() { "user root;" } else { "" },
+            log = log.display(),
+            bodies = file("nginx-bodies"),
+            answers = file("nginx-answers"),
+            backend = self.backend.address,
+        );
+        let path = self.scratch.write("nginx.conf", &configuration)?;
+        let mut command = Command::new("nginx");
+        command.arg("-c").arg(path).args(["-e", &file("nginx.error.log")]);
+        Ok(Arm::new("nginx", self.start("nginx", &command, address)?, Some(log)))
+    }
+
+    /// HAProxy: one thread, reused upstream connections, its log to a sink by datagram: it writes no files itself.
+    pub(crate) fn start_haproxy(&self) -> Outcome<Arm> {
+        let (address, sink_address) = (process::free_address()?, process::free_address()?);
+        let log = self.scratch.file("haproxy.access.log");
+        let mut command = Command::new(self.binaries.join("logsink"));
+        command.args(["--listen", &sink_address.to_string(), "--file"]).arg(&log);
+        let mut sink =
+            Server::start_unchecked("logsink", &command, Some(self.load_core), sink_address, &self.scratch)?;
+        sink.wait_until(|_| log.exists())?;
+        let configuration = format!(
+            r#"global
+    nbthread 1
+    maxconn 9000
+    log {sink_address} len 2048 format raw local0
+defaults
+    mode http
+    log global
+    option http-keep-alive
+    http-reuse always
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+    timeout http-request 1h
+    timeout http-keep-alive 1h
+frontend in
+    bind {address} backlog 4096
+    unique-id-format %{{+X}}o%ci%cp%Ts%rt
+    log-format '{log_format}'
+    default_backend out
+backend out
+    server backend {backend} pool-max-conn -1 pool-purge-delay 1h
+"#,
+            backend = self.backend.address,
+            log_format = HAPROXY_LOG_FORMAT,
+        );
+        let path = self.scratch.write("haproxy.cfg", &configuration)?;
+        let mut command = Command::new("haproxy");
+        command.arg("-db").arg("-f").arg(path);
+        let server = self.start("haproxy", &command, address)?;
+        let mut arm = Arm::new("haproxy", server, Some(log));
+        arm.sink = Some(sink);
+        Ok(arm)
+    }
+
+    /// Ringway on one core with routing, a JSON access log and metrics.
+    pub(crate) fn start_ringway(&self) -> Outcome<Arm> {
+        let api = self.scratch.write("bench.toml", API_FILE)?;
+        self.scratch.write("bench.openapi.json", &self.openapi())?;
+        let gateway = self.start_gateway(&[&api], Some(self.proxy_core))?;
+        Ok(Arm::new("ringway", gateway.server, Some(gateway.log)))
+    }
+
+    /// `ringway serve` with these API files, on `core` or on all.
+    pub(crate) fn start_gateway(&self, apis: &[&Path], core: Option<usize>) -> Outcome<Gateway> {
+        let (address, admin) = (process::free_address()?, process::free_address()?);
+        let log = self.scratch.file("ringway.access.log");
+        let apis: Vec<String> = apis.iter().map(|path| path.display().to_string()).collect();
+        let configuration = format!(
+            r#"cores = 1
+listen = ["{address}"]
+admin = "{admin}"
+apis = {apis:?}
+connectionsMax = 19000
+idleTimeoutMillis = 3600000
+
+[accessLog]
+path = "{log}"
+format = "json"
+
+[upstream]
+connectionsMax = 9500
+idleTimeoutMillis = 3600000
+"#,
+            log = log.display()
+        );
+        let path = self.scratch.write("ringway.toml", &configuration)?;
+        let mut command = Command::new(self.binaries.join("ringway"));
+        command.arg("serve").arg("--config").arg(path);
+        let server = Server::start("ringway", &command, core, address, &self.scratch)?;
+        Ok(Gateway { server, admin, log })
+    }
+
+    fn start(&self, name: &str, command: &Command, address: SocketAddr) -> Outcome<Server> {
+        Server::start(name, command, Some(self.proxy_core), address, &self.scratch)
+    }
+
+    /// A handful of routes; the load asks for `/pets/{petId}`.
+    fn openapi(&self) -> String {
+        let proxy = |path: &str, parameters: &[&str]| {
+            let filled: serde_json::Map<String, serde_json::Value> = parameters
+                .iter()
+                .map(|name| {
+                    (format!("integration.request.path.{name}"), format!("method.request.path.{name}").into())
+                })
+                .collect();
+            serde_json::json!({
+                "type": "http_proxy",
+                "httpMethod": "ANY",
+                "uri": format!("http://{}{path}", self.backend.address),
+                "requestParameters": filled,
+            })
+        };
+        let operation = |path: &str, parameters: &[&str]| {
+            let declared: Vec<serde_json::Value> = parameters
+                .iter()
+                .map(|name| serde_json::json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
+                .collect();
+            serde_json::json!({
+                "x-amazon-apigateway-any-method": {
+                    "parameters": declared,
+                    "responses": { "200": { "description": "as the backend says" } },
+                    "x-amazon-apigateway-integration": proxy(path, parameters),
+                }
+            })
+        };
+        let document = serde_json::json!({
+            "openapi": "3.0.1",
+            "info": { "title": "bench", "version": "1" },
+            "paths": {
+                "/pets": operation("/pets", &[]),
+                "/pets/{petId}": operation("/pets/{petId}", &["petId"]),
+                "/pets/{petId}/photos/{photoId}": operation("/pets/{petId}/photos/{photoId}", &["petId", "photoId"]),
+                "/orders": operation("/orders", &[]),
+                "/orders/{orderId}": operation("/orders/{orderId}", &["orderId"]),
+                "/bytes/{count}": operation("/bytes/{count}", &["count"]),
+                "/delay/{millis}": operation("/delay/{millis}", &["millis"]),
+                "/files/{proxy+}": operation("/files/{proxy}", &["proxy"]),
+            }
+        });
+        document.to_string()
+    }
+}
+
+/// A running `ringway serve`.
+pub(crate) struct Gateway {
+    /// The process.
+    pub(crate) server: Server,
+    /// Its admin server.
+    pub(crate) admin: SocketAddr,
+    /// Its access log.
+    pub(crate) log: PathBuf,
+}
+
+/// As rich as the other arms' lines.
+const HAPROXY_LOG_FORMAT: &str = concat!(
+    r#"{"requestId":"%ID","ip":"%ci","requestTime":"%t","httpMethod":"%HM","path":"%HP","status":"%ST","#,
+    r#""protocol":"%HV","responseLength":"%B","responseLatency":"%Ta","integrationLatency":"%Tr"}"#,
+);
+
+const API_FILE: &str = r#"restApiId = "benchmarks"
+body = "bench.openapi.json"
+
+[[stages]]
+stageName = "bench"
+
+[[domainNames]]
+domainName = "*"
+[[domainNames.basePathMappings]]
+basePath = "(none)"
+restApiId = "benchmarks"
+stage = "bench"
+"#;

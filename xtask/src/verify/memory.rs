@@ -1,0 +1,218 @@
+//! `cargo xtask verify memory`: what many connections that do little cost in user space.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::bench::arms::{Arm, Site};
+use crate::options::Options;
+use crate::report::{Comparison, Report, Table, number};
+use crate::{Outcome, host, packages, process};
+
+/// Bytes of an idle keep-alive connection.
+const IDLE_BOUND: f64 = 2048.0;
+/// The stated bound of both storms, whole process: 16 KiB for each of 8,000 uploads, or 128 KiB for each of 1,000
+/// clients that do not read, is 125 MiB; the rest is the process itself.
+const STORM_BOUND_MIB: f64 = 160.0;
+/// An answer that no socket buffer holds.
+const UNREAD_PATH: &str = "/bytes/20000000";
+/// How long a storm is looked at: shorter than the 29 s after which an upload that slow is answered 504.
+const STORM: Duration = Duration::from_secs(15);
+/// Idle connections give their buffers back within a fraction of a second, allocators their pages a little later.
+const SETTLE: Duration = Duration::from_secs(3);
+
+const ARMS: &[&str] = &["ringway", "nginx"];
+
+/// Measures and judges.
+pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
+    options.only(&["idle", "uploads", "unread", "arms"])?;
+    let (idle, uploads, unread) =
+        (options.get("idle", 10_000)?, options.get("uploads", 8000)?, options.get("unread", 1000)?);
+    let wanted = options.get_list("arms", &ARMS.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
+    packages::ensure(&[packages::NGINX, packages::TASKSET])?;
+    let built: &[&str] = if wanted.iter().any(|name| name == "ringway") { &["ringway"] } else { &[] };
+    let site = Site::new("verify-memory", built)?;
+    println!("\n{}", site.describe(&[("nginx", "-v")]));
+    measure_idle(&site, &wanted, idle, report)?;
+    let storms = [
+        Storm { name: "uploads", count: uploads, kind: "upload", path: "/pets/1" },
+        Storm { name: "unread", count: unread, kind: "unread", path: UNREAD_PATH },
+    ];
+    for storm in &storms {
+        weather(&site, &wanted, storm, report)?;
+    }
+    Ok(())
+}
+
+/// Idle keep-alive connections on fresh servers: bytes of each. `bench proxy` prints the same line.
+pub(crate) fn measure_idle(site: &Site, wanted: &[String], count: usize, report: &mut Report) -> Outcome<()> {
+    let mut table =
+        Table::new(&["idle connections", "count", "before MiB", "with MiB", "bytes each", "anonymous each"]);
+    for arm in fresh(site, wanted) {
+        let arm = arm?;
+        warm_up(arm.address())?;
+        let before = host::memory(&arm.server.pids());
+        let mut held = Held::open(site, arm.address(), "idle", "/pets/42", count)?;
+        std::thread::sleep(SETTLE);
+        let after = host::memory(&arm.server.pids());
+        held.expect_good(&arm.name, count)?;
+        let each = |after: u64, before: u64| (after as f64 - before as f64) / count as f64;
+        let resident = each(after.resident, before.resident);
+        table.row([
+            arm.name.clone(),
+            count.to_string(),
+            mib(before.resident),
+            mib(after.resident),
+            number(resident),
+            number(each(after.anonymous, before.anonymous)),
+        ]);
+        report.figure(format!("idle_bytes_{}", arm.name), resident);
+    }
+    report.figure("idle_connections", count as f64);
+    report.target("idle_bytes_ringway", Comparison::AtMost, IDLE_BOUND);
+    println!("\n{}", table.text().trim_end());
+    println!(
+        "each had one answer before and one after; nginx allocates its table of connections at its start: not counted"
+    );
+    Ok(())
+}
+
+struct Storm {
+    name: &'static str,
+    count: usize,
+    kind: &'static str,
+    path: &'static str,
+}
+
+/// The peak of each fresh server while the connections of `storm` stand.
+fn weather(site: &Site, wanted: &[String], storm: &Storm, report: &mut Report) -> Outcome<()> {
+    let mut table =
+        Table::new(&[storm.name, "standing", "before MiB", "peak MiB", "KiB each", "afterwards MiB"]);
+    for arm in fresh(site, wanted) {
+        let mut arm = arm?;
+        warm_up(arm.address())?;
+        let before = host::memory(&arm.server.pids()).resident;
+        let pids = arm.server.pids();
+        for pid in &pids {
+            host::forget_peak(*pid)?;
+        }
+        let mut held = Held::open(site, arm.address(), storm.kind, storm.path, storm.count)?;
+        std::thread::sleep(STORM);
+        let peak: u64 = pids.iter().map(|pid| host::peak_resident(*pid)).sum();
+        let good = held.finish()?;
+        std::thread::sleep(SETTLE);
+        if !arm.server.is_running() {
+            return Err(format!(
+                "{} ended in a storm of {}:\n{}",
+                arm.name,
+                storm.name,
+                arm.server.written()
+            ));
+        }
+        warm_up(arm.address())?;
+        table.row([
+            arm.name.clone(),
+            good.count.to_string(),
+            mib(before),
+            mib(peak),
+            number(peak.saturating_sub(before) as f64 / 1024.0 / storm.count as f64),
+            mib(host::memory(&arm.server.pids()).resident),
+        ]);
+        if let Some(why) = good.first_failure {
+            println!("{}: a connection did not stand: {why}", arm.name);
+        }
+        report.figure(format!("{}_peak_mib_{}", storm.name, arm.name), peak as f64 / f64::from(1 << 20));
+        report.figure(format!("{}_standing_{}", storm.name, arm.name), good.count as f64);
+    }
+    report.target(format!("{}_peak_mib_ringway", storm.name), Comparison::AtMost, STORM_BOUND_MIB);
+    report.target(format!("{}_standing_ringway", storm.name), Comparison::Equal, storm.count as f64);
+    print!("\n{}", table.text());
+    Ok(())
+}
+
+/// Starts one server after the other, each when the one before is gone.
+fn fresh<'a>(site: &'a Site, wanted: &'a [String]) -> impl Iterator<Item = Outcome<Arm>> + 'a {
+    ARMS.iter().filter(|name| wanted.iter().any(|wanted| wanted == *name)).map(|name| match *name {
+        "ringway" => site.start_ringway(),
+        _ => site.start_nginx(),
+    })
+}
+
+/// A few requests, so that pages of code and first allocations are there before anything is counted.
+fn warm_up(address: SocketAddr) -> Outcome<()> {
+    for _ in 0..200 {
+        let answer = process::request(address, &format!("GET /pets/42 HTTP/1.1\r\nHost: {address}\r\n"))?;
+        if answer.status != 200 {
+            return Err(format!("{address} answers {} to a plain request", answer.status));
+        }
+    }
+    Ok(())
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / f64::from(1 << 20))
+}
+
+/// Connections that stand: see `benches/src/bin/connections.rs`.
+struct Held {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+struct Good {
+    count: u64,
+    first_failure: Option<String>,
+}
+
+impl Held {
+    /// Opens `count` connections and waits until all of them stand.
+    fn open(site: &Site, target: SocketAddr, kind: &str, path: &str, count: usize) -> Outcome<Self> {
+        let mut command = Command::new(site.binaries.join("connections"));
+        command.args(["--target", &target.to_string(), "--count", &count.to_string(), "--path", path, kind]);
+        let mut child = process::pinned(&command, Some(site.load_core))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("connections: {error}"))?;
+        let stdout = child.stdout.take().ok_or("connections has no output")?;
+        let mut held = Held { child, lines: BufReader::new(stdout) };
+        let line = held.line()?;
+        if line["ready"].as_u64() != Some(count as u64) {
+            return Err(format!("not all of {count} connections could be opened: {line}"));
+        }
+        Ok(held)
+    }
+
+    fn line(&mut self) -> Outcome<Value> {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).map_err(|error| format!("connections: {error}"))?;
+        serde_json::from_str(&line).map_err(|error| format!("connections printed `{}`: {error}", line.trim()))
+    }
+
+    /// Ends the connections and returns how many had stood to the end.
+    fn finish(&mut self) -> Outcome<Good> {
+        drop(self.child.stdin.take());
+        let line = self.line()?;
+        let count = line["good"].as_u64().ok_or_else(|| format!("connections printed {line}"))?;
+        Ok(Good { count, first_failure: line["first_failure"].as_str().map(str::to_owned) })
+    }
+
+    fn expect_good(&mut self, name: &str, count: usize) -> Outcome<()> {
+        let good = self.finish()?;
+        if good.count == count as u64 {
+            return Ok(());
+        }
+        let why = good.first_failure.unwrap_or_default();
+        Err(format!("{name}: {} of {count} connections answered after their idle time: {why}", good.count))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

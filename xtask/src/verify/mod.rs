@@ -1,0 +1,72 @@
+//! `cargo xtask verify NAME`: one promise of SPECIFICATION.md at a time.
+
+mod fuzz;
+pub(crate) mod memory;
+mod reload;
+mod sim;
+
+use std::process::ExitCode;
+
+use crate::options::Options;
+use crate::report::{self, Report};
+use crate::{Outcome, usage};
+
+/// Something that `verify` or `bench` runs by name.
+pub(crate) struct Check {
+    /// What it is called on the command line and in its report.
+    pub(crate) name: &'static str,
+    /// One line for `--list`.
+    pub(crate) about: &'static str,
+    /// Measures; figures and targets go into the report.
+    pub(crate) run: fn(&Options, &mut Report) -> Outcome<()>,
+}
+
+const CHECKS: &[Check] = &[
+    Check {
+        name: "memory",
+        about: "memory of idle, slow and unread connections, beside nginx",
+        run: memory::run,
+    },
+    Check {
+        name: "reload",
+        about: "50 configuration swaps a second under load lose nothing",
+        run: reload::run,
+    },
+    Check {
+        name: "sim",
+        about: "10,000 seeds of the simulation, and the planted bug is found",
+        run: sim::run,
+    },
+    Check { name: "fuzz", about: "each fuzz target for five minutes (--seconds N)", run: fuzz::run },
+];
+
+/// Runs the check that the command line names.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    dispatch("verify", CHECKS, options)
+}
+
+/// Lists `checks`, or runs the named one and prints its report.
+pub(crate) fn dispatch(command: &str, checks: &[Check], options: &Options) -> ExitCode {
+    if options.list {
+        for check in checks {
+            println!("{:<10} {}", check.name, check.about);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let Some(name) = options.name() else {
+        return usage(&format!("{command} needs a name; `cargo xtask {command} --list` lists them"));
+    };
+    let Some(check) = checks.iter().find(|check| check.name == name) else {
+        return usage(&format!("there is no {command} `{name}`; `cargo xtask {command} --list` lists them"));
+    };
+    let mut report = Report::new(check.name);
+    match (check.run)(options, &mut report) {
+        Ok(()) if report.finish() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("{command} {name}: {message}");
+            println!("{}", report::failure(check.name, &message));
+            ExitCode::FAILURE
+        }
+    }
+}
