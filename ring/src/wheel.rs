@@ -341,10 +341,13 @@ impl<F: Future> Future for Guard<'_, F> {
     type Output = Result<F::Output, Elapsed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let timer = self.timer;
         // SAFETY: `future` is pinned whenever the guard is: it is never moved out, the guard has no `Drop` that could
-        // move it, is not `repr(packed)`, and is `Unpin` only where `F` is.
-        let future = unsafe { self.map_unchecked_mut(|guard| &mut guard.future) };
+        // move it, is not `repr(packed)`, and is `Unpin` only where `F` is. The guard is taken apart by `&mut`: a shared
+        // reference to all of it, as `self.timer` would make, must not exist while the future borrows from itself.
+        let (timer, future) = unsafe {
+            let guard = self.get_unchecked_mut();
+            (guard.timer, Pin::new_unchecked(&mut guard.future))
+        };
         match future.poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
             Poll::Pending => timer.poll_expired(cx).map(|()| Err(Elapsed)),

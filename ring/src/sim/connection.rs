@@ -216,7 +216,7 @@ impl Connection {
     fn transmit(&mut self, end: usize, segment: Segment, wire: &mut Wire) {
         let mut at = wire.arrival();
         if wire.rng.chance(wire.faults.stall) {
-            let stall = wire.rng.magnitude(1_000_000, wire.faults.stall_max);
+            let stall = wire.rng.magnitude(wire.faults.stall_max.min(1_000_000), wire.faults.stall_max);
             wire.record("fault: stall", self.id, stall);
             at += stall;
         }

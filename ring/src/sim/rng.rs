@@ -28,6 +28,7 @@ impl Rng {
 
     /// A number from `low` to `high`, both included.
     pub fn between(&self, low: u64, high: u64) -> u64 {
+        assert!(low <= high, "no number lies between {low} and {high}");
         low + self.below((high - low).saturating_add(1))
     }
 

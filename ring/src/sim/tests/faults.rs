@@ -198,6 +198,30 @@ fn a_stall_delays_and_keeps_the_order() {
 }
 
 #[test]
+fn nothing_overtakes_a_stalled_segment() {
+    let mut world = World::new(1, Faults::default());
+    let (client, near, server, far) = pair(&mut world);
+    world.set_faults(with(|f| f.stall = 1.0));
+    let first = start(&client, async move {
+        near.send(Buf::copy_of(b"stalled, ")).await.unwrap();
+        near
+    });
+    let near = finish(&mut world, &first);
+    let began = world.now();
+    world.set_faults(Faults::default());
+    start(&client, async move { near.send(Buf::copy_of(b"and not")).await.unwrap() });
+    let got = start(&server.clone(), async move {
+        let first = far.recv(9).await.unwrap();
+        assert_eq!(*first, *b"stalled, ");
+        let waited = server.now() - began;
+        (waited, recv_all(&far).await.unwrap())
+    });
+    let (waited, rest) = finish(&mut world, &got);
+    assert!(waited >= MS, "{waited}");
+    assert_eq!(rest, b"and not");
+}
+
+#[test]
 fn shutdown_ends_one_direction_only() {
     let mut world = World::new(1, Faults::default());
     let (client, near, server, far) = pair(&mut world);
@@ -256,6 +280,22 @@ fn a_sender_that_waits_hears_that_its_peer_is_gone() {
         let error = kind(finish(&mut world, &sent));
         assert!(matches!(error, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset));
     }
+}
+
+#[test]
+fn a_sender_that_waits_hears_of_a_reset() {
+    let mut world = World::new(1, with(|f| f.send_buffer = 1000));
+    let (client, near, server, far) = pair(&mut world);
+    let sent = start(&client, async move { near.send(Buf::copy_of(&pattern(5000))).await });
+    assert_eq!(world.run_for(SECOND), Outcome::Done);
+    assert!(!sent.is_set());
+    world.set_faults(with(|f| f.reset = 1.0));
+    let reset = start(&server, async move {
+        far.send(Buf::copy_of(b"x")).await.unwrap();
+        far
+    });
+    let _far = finish(&mut world, &reset);
+    assert!(finish(&mut world, &sent).is_err());
 }
 
 #[test]
