@@ -177,6 +177,10 @@ impl Issues<'_> {
         key: &str,
         known: impl IntoIterator<Item = &'k str>,
     ) {
+        if is_intrinsic(key) {
+            let message = format!("the CloudFormation function {} cannot stand here", quoted(key));
+            return self.at_key(cursor, message, Some(INTRINSIC_HELP.into()));
+        }
         let help = nearest(key, known).map(|name| format!("did you mean `{name}`?"));
         self.at_key(cursor, format!("unknown key {}", quoted(key)), help);
     }
@@ -186,7 +190,7 @@ impl Issues<'_> {
             self.at_with_help(
                 cursor,
                 format!("expected {expected}, found the CloudFormation function {}", quoted(name)),
-                "CloudFormation computes it before AWS sees the document; write its value here",
+                INTRINSIC_HELP,
             );
             return None;
         }
@@ -209,12 +213,17 @@ impl Issues<'_> {
 fn intrinsic<'a>(cursor: &Cursor<'a>) -> Option<&'a str> {
     let Value::Mapping(entries) = &cursor.node.value else { return None };
     let [entry] = entries.as_slice() else { return None };
-    let key = entry.key.as_str();
-    (key.starts_with("Fn::") || key == "Ref" || key.starts_with('!')).then_some(key)
+    is_intrinsic(&entry.key).then_some(entry.key.as_str())
 }
 
+fn is_intrinsic(key: &str) -> bool {
+    key.starts_with("Fn::") || key == "Ref" || key.starts_with('!')
+}
+
+const INTRINSIC_HELP: &str = "CloudFormation computes it before AWS sees the document; write its value here";
+
 /// The name of `known` that `key` was probably meant to be.
-fn nearest<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     const KEY_MAX: usize = 64;
     if key.len() > KEY_MAX {
         return None;
@@ -223,6 +232,8 @@ fn nearest<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'
     known
         .into_iter()
         .map(|name| (distance(&key.to_ascii_lowercase(), &name.to_ascii_lowercase()), name))
+        // `idleTimeout` is far from `idleTimeoutMillis` in edits, but not in sense.
+        .map(|(edits, name)| (if key.len() > 3 && name.starts_with(key) { 1 } else { edits }, name))
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, name)| name)
@@ -253,7 +264,7 @@ mod tests {
         let known = ["listen", "cores", "idleTimeoutMillis"];
         assert_eq!(nearest("lisen", known), Some("listen"));
         assert_eq!(nearest("idletimeoutmillis", known), Some("idleTimeoutMillis"));
-        assert_eq!(nearest("idleTimeout", ["idleTimeoutMillis"]), None);
+        assert_eq!(nearest("idleTimeout", known), Some("idleTimeoutMillis"));
         assert_eq!(nearest("zzz", known), None);
     }
 

@@ -1,13 +1,14 @@
 //! The files of `config/`: the samples load, and each invalid one has exactly the issues that are written beside it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ringway_controlplane::process::{self, ProcessConfig};
 use ringway_controlplane::{check, load, load_process};
 
 fn config() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../config")
+    // Tests run in the directory of their package; a relative path keeps the machine out of the expectations.
+    PathBuf::from("../config")
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn each_invalid_file_has_its_issues() {
     let directory = config().join("invalid");
     let mut files: Vec<PathBuf> =
         fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension != "expected"));
+    files.retain(|path| path.is_file() && path.extension().is_some_and(|extension| extension != "expected"));
     files.sort();
     assert!(files.len() >= 10, "only {} invalid files", files.len());
     let mut differences = String::new();

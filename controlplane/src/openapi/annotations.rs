@@ -1,6 +1,6 @@
 //! The parts of a document that change nothing in what is served, and the extensions that would.
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, nearest};
 use crate::issue::{Issues, quoted};
 
 const PREFIX: &str = "x-amazon-apigateway-";
@@ -54,7 +54,8 @@ pub(super) fn check_extension(issues: &mut Issues<'_>, cursor: &Cursor<'_>, key:
         return;
     }
     if !NOT_BUILT.contains(&name) {
-        issues.at_key(cursor, format!("{} is no extension of API Gateway", quoted(key)), None);
+        let help = nearest(name, NOT_BUILT).map(|name| format!("did you mean `{PREFIX}{name}`?"));
+        issues.at_key(cursor, format!("{} is no extension of API Gateway", quoted(key)), help);
     } else if matches!(name, "integration" | "any-method") {
         let place = if name == "integration" { "in an operation" } else { "in a path" };
         issues.at_key(cursor, format!("not valid: `{key}` stands {place}"), None);

@@ -63,7 +63,7 @@ impl Importer<'_, '_> {
             if NOT_BUILT.contains(&key) {
                 self.issues.at_key(&member, format!("`{key}` is not built yet"), None);
             } else if ELSEWHERE.contains(&key) {
-                let message = format!("`{key}` does nothing in a {kind} integration");
+                let message = format!("`{key}` does nothing in {kind} integrations");
                 self.issues.at_key(&member, message, Some("remove it".into()));
             } else {
                 self.issues.unknown_key(&member, key, known.iter().copied());

@@ -194,11 +194,11 @@ impl Importer<'_, '_> {
         let info = self.issues.required(root, "info")?;
         self.issues.mapping(&info)?;
         let title = self.issues.required(&info, "title")?;
-        let title = title.scalar_text().filter(|text| !text.is_empty()).map(str::to_owned).or_else(|| {
-            self.issues.at(&title, "expected a title: it is the name of the RestApi");
-            None
-        })?;
-        Some(title)
+        let text = self.issues.string(&title)?;
+        if text.is_empty() {
+            self.issues.at(&title, "the title is empty: it is the name of the RestApi");
+        }
+        Some(text.to_owned())
     }
 
     fn resources(&mut self, paths: &Cursor<'_>, format: Format) -> Option<Vec<Resource>> {

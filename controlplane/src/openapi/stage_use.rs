@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ringway_core::model::{stage_variables_of, substitute_stage_variables};
 
 use super::uri;
-use crate::issue::Place;
+use crate::issue::{Place, quoted};
 
 /// A place of the document that refers to stage variables.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +37,7 @@ impl StageUse {
     }
 }
 
-/// Undefined variables, each once with its first use, then the URIs that the values make invalid.
+/// Undefined variables, each once with its first use, then what the values make invalid.
 pub(super) fn problems(uses: &[StageUse], variables: &BTreeMap<String, String>) -> Vec<String> {
     let mut undefined: BTreeMap<&str, (&Place, usize)> = BTreeMap::new();
     for usage in uses {
@@ -48,14 +48,23 @@ pub(super) fn problems(uses: &[StageUse], variables: &BTreeMap<String, String>) 
         }
     }
     let undefined = undefined.into_iter().map(|(name, (place, count))| {
-        let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-        format!("the stage variable `{name}` is not defined; it is used at {place}{more}")
+        format!("the stage variable `{name}` is not defined; it is used at {place}{}", more(count))
     });
-    let invalid = uses.iter().filter_map(|usage| {
+    undefined.chain(invalid_uris(uses, variables)).collect()
+}
+
+/// The first URI that the values make invalid: the same value mostly spoils many.
+fn invalid_uris(uses: &[StageUse], variables: &BTreeMap<String, String>) -> Option<String> {
+    let mut invalid = uses.iter().filter_map(|usage| {
         let What::Uri(template) = &usage.what else { return None };
         let uri = substitute_stage_variables(template, variables).ok()?;
-        let message = uri::check(&uri).err()?;
-        Some(format!("the variables make the URI at {} `{uri}`, which is not valid: {message}", usage.place))
+        uri::check(&uri).err().map(|message| (&usage.place, uri, message))
     });
-    undefined.chain(invalid).collect()
+    let (place, uri, message) = invalid.next()?;
+    let more = more(invalid.count() + 1);
+    Some(format!("the variables make {} of {place}{more} invalid: {message}", quoted(&uri)))
+}
+
+fn more(count: usize) -> String {
+    if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
 }
