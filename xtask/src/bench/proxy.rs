@@ -16,6 +16,10 @@ const ARMS: &[&str] = &["forwarder", "ringway", "nginx", "haproxy"];
 const JUDGED: &[usize] = &[64, 256];
 /// Of the forwarder, of HAProxy and of nginx, in requests per processor second.
 const RATIOS: &[(&str, f64)] = &[("forwarder", 0.87), ("haproxy", 1.6), ("nginx", 1.75)];
+/// How each arm logs, said above the tables.
+const LOGS: &str = "\
+access logs, JSON: ringway to a file; nginx to a file, buffer=64k flush=1s;
+haproxy by its ring buffer to a TCP sink on the load core";
 /// Share of nginx's saturated rate that is offered to all.
 const OFFERED: f64 = 0.5;
 
@@ -50,11 +54,8 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     let arms = start(&site, &wanted)?;
     let sizes = slices::check_answers(&site, &arms)?;
     println!("\n{}", site.describe(&[("nginx", "-v"), ("haproxy", "-v"), ("wrk", "-v")]));
-    println!(
-        "access logs: ringway JSON to a file; nginx JSON, buffer=64k flush=1s; haproxy by datagram to a sink on the load core"
-    );
+    println!("{LOGS}");
     println!("{} rounds of {} s slices, order by seed {seed}", plan.rounds, plan.seconds);
-    report.text("access_log_haproxy", "udp datagrams to a local sink");
     let mut tally = Tally::new(arms.len());
     for count in connections {
         let series = slices::run(&site, &arms, &sizes, count, &plan, &mut tally, &mut random)?;
