@@ -3,4 +3,11 @@
 //! Nothing here touches a socket, a clock, a thread, a file or a random source: time and randomness are arguments.
 #![forbid(unsafe_code)]
 
+pub mod error;
+pub mod http1;
+pub mod ids;
+pub mod limits;
 pub mod model;
+pub mod pipeline;
+pub mod snapshot;
+pub mod telemetry;

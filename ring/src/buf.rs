@@ -60,10 +60,23 @@ impl Buf {
         self.bytes.truncate(self.start + n);
     }
 
+    /// The storage as a vector of its own, for code that knows nothing of buffers; turned back with `Buf::from`.
+    pub fn into_vec(mut self) -> Vec<u8> {
+        debug_assert_eq!(self.start, 0);
+        std::mem::take(&mut self.bytes)
+    }
+
     /// The storage, for encoders that append. Only for buffers that were never advanced.
     pub fn vec_mut(&mut self) -> &mut Vec<u8> {
         debug_assert_eq!(self.start, 0);
         &mut self.bytes
+    }
+}
+
+impl From<Vec<u8>> for Buf {
+    /// Takes bytes that were encoded into a vector, most likely one of [`Buf::into_vec`].
+    fn from(bytes: Vec<u8>) -> Self {
+        Buf { bytes, start: 0 }
     }
 }
 

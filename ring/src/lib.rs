@@ -3,9 +3,11 @@
 //!
 //! This is the only crate with `unsafe` code, and it knows nothing of HTTP, configuration or policy.
 
+pub mod affinity;
 pub mod buf;
 pub mod executor;
 pub mod mailbox;
+pub mod monoio;
 pub mod net;
 pub mod sim;
 pub mod wheel;

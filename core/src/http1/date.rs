@@ -21,7 +21,7 @@ impl Default for DateCache {
 }
 
 impl DateCache {
-    /// The whole header line, `date: Sun, 06 Nov 1994 08:49:37 GMT` and its line end, of `unix_seconds`.
+    /// The whole header line, `Date: Sun, 06 Nov 1994 08:49:37 GMT` and its line end, of `unix_seconds`.
     pub fn line(&mut self, unix_seconds: u64) -> &[u8] {
         if unix_seconds != self.unix_seconds {
             self.unix_seconds = unix_seconds;
@@ -35,7 +35,7 @@ fn line(unix_seconds: u64) -> [u8; 37] {
     let seconds = unix_seconds.min(LATEST_SECONDS);
     let days = seconds / DAY_SECONDS;
     let (year, month, day) = civil(days);
-    let mut out = *b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let mut out = *b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
     out[6..9].copy_from_slice(WEEKDAYS[((days + 4) % 7) as usize]); // 1 January 1970 was a Thursday
     two_digits(&mut out[11..13], day);
     out[14..17].copy_from_slice(MONTHS[month as usize]);
@@ -98,7 +98,7 @@ mod tests {
             (u64::MAX, "Fri, 31 Dec 9999 23:59:59"),
         ];
         for (unix_seconds, text) in known {
-            assert_eq!(date(unix_seconds), format!("date: {text} GMT\r\n"));
+            assert_eq!(date(unix_seconds), format!("Date: {text} GMT\r\n"));
         }
     }
 

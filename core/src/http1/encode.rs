@@ -38,7 +38,7 @@ pub fn header(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a Content-Length line.
 pub fn content_length(n: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"content-length: ");
+    out.extend_from_slice(b"Content-Length: ");
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
     out.extend_from_slice(b"\r\n");
 }
@@ -165,7 +165,7 @@ mod tests {
     fn lines() {
         assert_eq!(written(|out| header(b"Via", b"", out)), "Via: \r\n");
         assert_eq!(written(|out| header(b"a", b"b c", out)), "a: b c\r\n");
-        assert_eq!(written(|out| content_length(0, out)), "content-length: 0\r\n");
-        assert_eq!(written(|out| content_length(u64::MAX, out)), "content-length: 18446744073709551615\r\n");
+        assert_eq!(written(|out| content_length(0, out)), "Content-Length: 0\r\n");
+        assert_eq!(written(|out| content_length(u64::MAX, out)), "Content-Length: 18446744073709551615\r\n");
     }
 }

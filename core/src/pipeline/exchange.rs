@@ -1,0 +1,142 @@
+//! The state of one request and its answer.
+
+use crate::error::GatewayError;
+use crate::http1::{Method, RequestHead, ResponseHead};
+use crate::ids::RequestId;
+use crate::model::HttpMethod;
+use crate::snapshot::route_tree::PathParameters;
+
+/// One request on its way through the pipeline. Borrows the receive buffer; owns what it encodes.
+pub struct Exchange<'a> {
+    /// The received bytes: the head, and what of the body came with it.
+    pub bytes: &'a [u8],
+    /// The parsed head.
+    pub head: &'a RequestHead,
+    /// Text of the client's address.
+    pub source_ip: &'a [u8],
+    /// Milliseconds since 1970 at which the request began.
+    pub unix_millis: u64,
+    /// The request's id.
+    pub id: RequestId,
+    /// `$context.requestId`: the id's UUID, or the client's own.
+    pub request_id: [u8; 36],
+    /// `$context.extendedRequestId`
+    pub extended_request_id: [u8; 16],
+    /// Whether the connection is closed after the answer: set before the head of the answer is encoded.
+    pub close: bool,
+    /// Whether the request body has not arrived whole: an answer that the gateway makes itself then closes the connection.
+    pub body_pending: bool,
+
+    /// Index of the stage, once resolved.
+    pub stage: Option<u32>,
+    /// Index of the route, once resolved.
+    pub route: Option<u32>,
+    /// Where the path parameters lie in the path.
+    pub parameters: PathParameters,
+    /// The verb that routes; `None` for verbs API Gateway does not know.
+    pub http_method: Option<HttpMethod>,
+
+    /// The encoded head of the integration request.
+    pub integration_request: Vec<u8>,
+    /// The parsed head of the integration's answer.
+    pub answer: &'a mut ResponseHead,
+    /// The encoded answer, or its head.
+    pub out: Vec<u8>,
+    /// How the body in the answer is framed, and so what is left to send.
+    pub framing: ResponseFraming,
+    /// Status of the answer.
+    pub status: u16,
+    /// Body bytes already in `out`.
+    pub body_bytes: u64,
+    /// Why the gateway answered itself.
+    pub error: Option<GatewayError>,
+}
+
+/// How the body of an answer reaches the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseFraming {
+    /// Nothing follows what is encoded.
+    Complete,
+    /// This many bytes, as they are.
+    Length(u64),
+    /// In chunks of our own.
+    Chunked,
+    /// As they are, until the connection closes (HTTP/1.0 clients).
+    UntilClose,
+}
+
+impl<'a> Exchange<'a> {
+    /// A request whose head is complete.
+    pub fn new(bytes: &'a [u8], head: &'a RequestHead, answer: &'a mut ResponseHead, id: RequestId) -> Self {
+        Exchange {
+            bytes,
+            head,
+            source_ip: b"",
+            unix_millis: 0,
+            id,
+            request_id: id.uuid(),
+            extended_request_id: id.extended(),
+            close: !head.keep_alive,
+            body_pending: false,
+            stage: None,
+            route: None,
+            parameters: PathParameters::default(),
+            http_method: verb(head.method),
+            integration_request: Vec::new(),
+            answer,
+            out: Vec::new(),
+            framing: ResponseFraming::Complete,
+            status: 0,
+            body_bytes: 0,
+            error: None,
+        }
+    }
+
+    /// The path of the request.
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.head.path.of(self.bytes)
+    }
+
+    /// `Host`, or nothing for HTTP/1.0 clients without it.
+    #[inline]
+    pub fn host(&self) -> &'a [u8] {
+        self.head.host.map_or(b"", |host| host.of(self.bytes))
+    }
+
+    /// The last header of this name, any case.
+    pub fn header(&self, name: &[u8]) -> Option<&'a [u8]> {
+        let header =
+            self.head.headers.iter().rev().find(|h| h.name.of(self.bytes).eq_ignore_ascii_case(name))?;
+        Some(header.value.of(self.bytes))
+    }
+
+    /// The last query string parameter of this name, as the client encoded it.
+    pub fn query_parameter(&self, name: &[u8]) -> Option<&'a [u8]> {
+        let query = self.head.query?.of(self.bytes);
+        let mut found = None;
+        // `;` separates like `&` (spec sheet §2).
+        for pair in query.split(|b| matches!(b, b'&' | b';')) {
+            let equals = memchr::memchr(b'=', pair);
+            let (key, value) = equals.map_or((pair, &b""[..]), |n| (&pair[..n], &pair[n + 1..]));
+            if key == name {
+                found = Some(value);
+            }
+        }
+        found
+    }
+}
+
+/// The API Gateway verb of an HTTP method.
+pub(super) fn verb(method: Method) -> Option<HttpMethod> {
+    match method {
+        Method::Delete => Some(HttpMethod::Delete),
+        Method::Get => Some(HttpMethod::Get),
+        Method::Head => Some(HttpMethod::Head),
+        Method::Options => Some(HttpMethod::Options),
+        Method::Patch => Some(HttpMethod::Patch),
+        Method::Post => Some(HttpMethod::Post),
+        Method::Put => Some(HttpMethod::Put),
+        Method::Other => None,
+    }
+}

@@ -1,0 +1,286 @@
+//! The pipeline against an integration that is a table, without a socket.
+
+use super::*;
+use crate::http1::{HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request, parse_response};
+use crate::ids::IdSource;
+use crate::model::*;
+use crate::snapshot::{CompileSettings, Registry, compile};
+use std::cell::RefCell;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+struct FakeEnv {
+    answer: Result<&'static str, GatewayError>,
+    sent: RefCell<String>,
+}
+
+impl Env for FakeEnv {
+    type Lease = Vec<u8>;
+
+    fn buffer(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn date_line(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"Date: D\r\n");
+    }
+
+    async fn invoke(&self, _: &HttpProxyPlan, exchange: &mut Exchange<'_>) -> Result<Vec<u8>, GatewayError> {
+        let sent = std::mem::take(&mut exchange.integration_request);
+        *self.sent.borrow_mut() = String::from_utf8(sent).unwrap();
+        let bytes = self.answer?.as_bytes().to_vec();
+        let method = exchange.head.method;
+        let parsed =
+            parse_response(&bytes, &mut Scan::default(), &HeadLimits::default(), method, exchange.answer);
+        assert_eq!(parsed, Ok(Parsed::Complete));
+        Ok(bytes)
+    }
+}
+
+fn proxy(uri: &str, request_parameters: Vec<RequestParameter>) -> Integration {
+    Integration::HttpProxy(HttpProxyIntegration {
+        uri: uri.into(),
+        http_method: HttpMethod::Any,
+        request_parameters,
+        timeout: Duration::from_millis(29_000),
+    })
+}
+
+fn parameter(target: ParameterTarget, source: ParameterSource) -> RequestParameter {
+    RequestParameter { target, source }
+}
+
+fn snapshot() -> Snapshot {
+    let path = |name: &str| parameter(ParameterTarget::Path(name.into()), ParameterSource::Path(name.into()));
+    let resource = |resource_path: &str, http_method, integration| Resource {
+        id: "res".into(),
+        path: resource_path.into(),
+        methods: vec![Method { http_method, integration }],
+    };
+    let mock = MockIntegration {
+        status_code: Some(200),
+        responses: vec![IntegrationResponse {
+            selection_pattern: None,
+            status_code: 200,
+            response_templates: vec![
+                ("application/json".into(), "{\"ok\":true}".into()),
+                ("text/plain".into(), "ok".into()),
+            ],
+            response_parameters: vec![("X-Mock".into(), "yes".into())],
+        }],
+    };
+    let mapped = vec![
+        path("petId"),
+        parameter(ParameterTarget::Query("q".into()), ParameterSource::Query("query".into())),
+        parameter(ParameterTarget::Query("stage".into()), ParameterSource::Context("stage".into())),
+        parameter(ParameterTarget::Header("X-Pet".into()), ParameterSource::Path("petId".into())),
+        parameter(ParameterTarget::Header("X-Absent".into()), ParameterSource::Header("X-Nothing".into())),
+    ];
+    let resources = vec![
+        resource("/pets", HttpMethod::Any, proxy("http://${stageVariables.backend}/pets", vec![])),
+        resource("/pets/{petId}", HttpMethod::Get, proxy("http://10.0.0.1:9000/p/{petId}?fixed=1", mapped)),
+        resource("/health", HttpMethod::Get, Integration::Mock(mock)),
+        resource(
+            "/{proxy+}",
+            HttpMethod::Any,
+            proxy("http://10.0.0.1:9000/all/{proxy}", vec![path("proxy")]),
+        ),
+    ];
+    let stage = Stage {
+        stage_name: "dev".into(),
+        deployment: Deployment { id: "dep".into(), resources },
+        variables: [("backend".to_owned(), "pets.example:8000".to_owned())].into(),
+        access_log_format: None,
+    };
+    let configuration = Configuration {
+        apis: vec![Api { id: "a1".into(), name: "pets".into(), stages: vec![stage] }],
+        domain_names: vec![DomainName {
+            domain_name: "*".into(),
+            base_path_mappings: vec![BasePathMapping {
+                base_path: "v1".into(),
+                rest_api_id: "a1".into(),
+                stage: None,
+            }],
+        }],
+    };
+    let settings = CompileSettings {
+        region: "us-east-1".into(),
+        account_id: "123456789012".into(),
+        execute_api_suffix: "amazonaws.com".into(),
+        default_log_format: crate::telemetry::access_log::PRESET_JSON.into(),
+    };
+    compile(&configuration, &settings, &mut Registry::new()).unwrap()
+}
+
+/// What the client gets and what the integration was sent.
+fn exchange(request: &str, answer: Result<&'static str, GatewayError>) -> (String, String) {
+    let bytes = request.replace('\n', "\r\n").into_bytes();
+    let (mut head, mut answer_head) = (RequestHead::default(), ResponseHead::default());
+    let parsed = parse_request(&bytes, &mut Scan::default(), &HeadLimits::default(), &mut head);
+    assert_eq!(parsed, Ok(Parsed::Complete));
+    let mut exchange = Exchange::new(&bytes, &head, &mut answer_head, IdSource::new(1).next_id());
+    exchange.unix_millis = 1_674_162_806_000;
+    let env = FakeEnv { answer, sent: RefCell::default() };
+    let snapshot = snapshot();
+    {
+        let mut serve = pin!(serve(&env, &snapshot, &mut exchange));
+        let Poll::Ready(_) = serve.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it waits")
+        };
+    }
+    (
+        String::from_utf8(exchange.out).unwrap().replace("\r\n", "\n"),
+        env.sent.into_inner().replace("\r\n", "\n"),
+    )
+}
+
+const OK: Result<&str, GatewayError> =
+    Ok("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: s\r\nX-A: b\r\n\r\nhi");
+
+#[test]
+fn an_integration_request_is_the_method_request_without_what_ends_here() {
+    let request = "GET /v1/dev/pets?a=1 HTTP/1.1\nHost: h\nAccept: */*\nConnection: x-hop\nX-Hop: 1\nVia: v\nUser-Agent: u\nX-B: c\n\n";
+    let (_, sent) = exchange(request, OK);
+    let lines: Vec<&str> = sent.lines().collect();
+    assert_eq!(lines[0], "GET /pets?a=1 HTTP/1.1");
+    assert_eq!(lines[1], "Host: pets.example:8000");
+    assert_eq!(lines[2], "X-Amzn-Apigateway-Api-Id: a1");
+    assert_eq!(lines[3..6], ["Accept: */*", "User-Agent: u", "X-B: c"]);
+    assert!(lines[6].starts_with("X-Amzn-Trace-Id: Root=1-63c9b276-"), "{sent}");
+    assert_eq!(lines[6].len(), "X-Amzn-Trace-Id: Root=1-".len() + 8 + 1 + 24, "{sent}");
+    assert!(sent.ends_with("\n\n") && lines.len() == 8, "{sent}");
+}
+
+#[test]
+fn mappings_fill_path_query_and_headers() {
+    let (_, sent) = exchange("GET /v1/dev/pets/7%20a?query=x%26 HTTP/1.1\nHost: h\n\n", OK);
+    assert!(sent.starts_with("GET /p/7%20a?fixed=1&query=x%26&q=x%26&stage=dev HTTP/1.1\n"), "{sent}");
+    assert!(sent.contains("\nX-Pet: 7%20a\n"), "{sent}");
+    assert!(!sent.contains("X-Absent"), "{sent}");
+    assert!(sent.contains("\nUser-Agent: AmazonAPIGateway_a1\n"), "{sent}");
+}
+
+#[test]
+fn bodies_are_framed_anew() {
+    let (_, sent) = exchange("POST /v1/dev/pets HTTP/1.1\nHost: h\nContent-Length: 5\n\nhello", OK);
+    assert!(sent.ends_with("\nContent-Length: 5\n\n"), "{sent}");
+    let (_, sent) = exchange("POST /v1/dev/pets HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n0\n\n", OK);
+    assert!(sent.ends_with("\nTransfer-Encoding: chunked\n\n"), "{sent}");
+    let (_, sent) = exchange("POST /v1/dev/pets HTTP/1.1\nHost: h\n\n", OK);
+    assert!(sent.ends_with("\nContent-Length: 0\n\n"), "{sent}");
+}
+
+#[test]
+fn a_method_response_has_the_gateways_headers_and_the_backends_under_other_names() {
+    let (out, _) = exchange("GET /v1/dev/pets HTTP/1.1\nHost: h\n\n", OK);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "HTTP/1.1 200 OK");
+    assert_eq!(lines[1], "Date: D");
+    assert!(lines[2].starts_with("x-amzn-RequestId: ") && lines[2].len() == 18 + 36, "{out}");
+    assert!(lines[3].starts_with("x-amz-apigw-id: ") && lines[3].ends_with('='), "{out}");
+    assert_eq!(
+        lines[4..],
+        [
+            "X-A: b",
+            "x-amzn-Remapped-Content-Length: 2",
+            "x-amzn-Remapped-Server: s",
+            "Content-Type: application/json",
+            "Content-Length: 2",
+            ""
+        ]
+    );
+}
+
+#[test]
+fn answers_of_unknown_length_are_chunked_but_for_http_1_0() {
+    const UNKNOWN: Result<&str, GatewayError> = Ok("HTTP/1.1 200 OK\r\n\r\nhi");
+    let (out, _) = exchange("GET /v1/dev/pets HTTP/1.1\nHost: h\n\n", UNKNOWN);
+    assert!(out.ends_with("Transfer-Encoding: chunked\n\n"), "{out}");
+    let (out, _) = exchange("GET /v1/dev/pets HTTP/1.0\nConnection: keep-alive\n\n", UNKNOWN);
+    assert!(out.ends_with("\nConnection: close\n\n"), "{out}");
+    let (out, _) = exchange("GET /v1/dev/pets HTTP/1.0\nConnection: keep-alive\n\n", OK);
+    assert!(out.ends_with("\nContent-Length: 2\nConnection: keep-alive\n\n"), "{out}");
+}
+
+#[test]
+fn head_keeps_the_length_and_304_has_no_body() {
+    const LONG: Result<&str, GatewayError> = Ok("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n");
+    let (out, _) = exchange("HEAD /v1/dev/pets HTTP/1.1\nHost: h\n\n", LONG);
+    assert!(out.contains("\nContent-Length: 99\n"), "{out}");
+    let (out, _) =
+        exchange("GET /v1/dev/pets HTTP/1.1\nHost: h\n\n", Ok("HTTP/1.1 304 Not Modified\r\n\r\n"));
+    assert!(!out.contains("\nContent-Length"), "{out}");
+}
+
+#[test]
+fn unknown_paths_methods_and_stages_are_refused_as_aws_does() {
+    for (request, status, kind) in [
+        ("DELETE /v1/dev/health HTTP/1.1\nHost: h\n\n", "403", "MissingAuthenticationTokenException"),
+        ("GET /v1/dev HTTP/1.1\nHost: h\n\n", "403", "MissingAuthenticationTokenException"),
+        ("TRACE /v1/dev/pets HTTP/1.1\nHost: h\n\n", "403", "MissingAuthenticationTokenException"),
+        ("GET /v1/test/pets HTTP/1.1\nHost: h\n\n", "403", "ForbiddenException"),
+        ("GET /v9/dev/pets HTTP/1.1\nHost: h\n\n", "403", "ForbiddenException"),
+    ] {
+        let (out, sent) = exchange(request, OK);
+        assert!(out.starts_with(&format!("HTTP/1.1 {status} ")), "{request}{out}");
+        assert!(out.contains(&format!("\nx-amzn-ErrorType: {kind}\n")), "{request}{out}");
+        assert!(sent.is_empty(), "{request}");
+    }
+    let (out, _) = exchange("GET /v1/dev HTTP/1.1\nHost: h\n\n", OK);
+    assert!(out.ends_with("\n\n{\"message\":\"Missing Authentication Token\"}"), "{out}");
+}
+
+#[test]
+fn execute_api_hosts_and_greedy_routes_lead_to_the_same_stage() {
+    let host = "a1.execute-api.us-east-1.amazonaws.com";
+    let (_, sent) = exchange(&format!("GET /dev/x/y/?z HTTP/1.1\nHost: {host}\n\n"), OK);
+    assert!(sent.starts_with("GET /all/x/y?z HTTP/1.1\n"), "{sent}");
+}
+
+#[test]
+fn mock_answers_by_the_first_accepted_type() {
+    let (out, _) = exchange("GET /v1/dev/health HTTP/1.1\nHost: h\n\n", OK);
+    assert!(
+        out.contains("\nX-Mock: yes\nContent-Type: application/json\n") && out.ends_with("\n\n{\"ok\":true}"),
+        "{out}"
+    );
+    let (out, _) = exchange("GET /v1/dev/health HTTP/1.1\nHost: h\nAccept: text/plain;q=1, */*\n\n", OK);
+    assert!(out.contains("\nContent-Type: text/plain\n") && out.ends_with("\n\nok"), "{out}");
+    let (out, _) = exchange("GET /v1/dev/health HTTP/1.1\nHost: h\nAccept: image/png\n\n", OK);
+    assert!(out.ends_with("{\"ok\":true}"), "{out}");
+}
+
+#[test]
+fn failures_of_the_integration_have_their_statuses() {
+    for (error, status, message) in [
+        (GatewayError::IntegrationTimeout, "504 Gateway Timeout", "Endpoint request timed out"),
+        (GatewayError::BadIntegrationResponse, "502 Bad Gateway", "Internal server error"),
+        (GatewayError::Overloaded, "503 Service Unavailable", "Service Unavailable"),
+    ] {
+        let (out, _) = exchange("GET /v1/dev/pets HTTP/1.1\nHost: h\n\n", Err(error));
+        assert!(out.starts_with(&format!("HTTP/1.1 {status}\n")), "{out}");
+        assert!(out.ends_with(&format!("\n\n{{\"message\":\"{message}\"}}")), "{out}");
+    }
+    let (out, _) = exchange("HEAD /v1/dev/pets HTTP/1.1\nHost: h\n\n", Err(GatewayError::IntegrationTimeout));
+    assert!(out.contains("\nContent-Length: 40\n") && out.ends_with("\n\n"), "{out}");
+}
+
+#[test]
+fn a_client_may_override_verb_and_request_id() {
+    let id = "01234567-89ab-4cde-8f01-23456789abcd";
+    let request = format!(
+        "POST /v1/dev/health HTTP/1.1\nHost: h\nX-HTTP-Method-Override: GET\nx-amzn-RequestId: {id}\n\n"
+    );
+    let (out, _) = exchange(&request, OK);
+    assert!(out.starts_with("HTTP/1.1 200") && out.contains(&format!("\nx-amzn-RequestId: {id}\n")), "{out}");
+}
+
+#[test]
+fn trace_ids_of_clients_are_kept() {
+    let (_, sent) =
+        exchange("GET /v1/dev/pets HTTP/1.1\nHost: h\nX-Amzn-Trace-Id: Root=1-1-2;Sampled=1\n\n", OK);
+    assert!(sent.contains("\nX-Amzn-Trace-Id: Root=1-1-2;Sampled=1\n"), "{sent}");
+    let (_, sent) = exchange("GET /v1/dev/pets HTTP/1.1\nHost: h\nX-Amzn-Trace-Id: Self=9\n\n", OK);
+    assert!(sent.contains(";Self=9\n") && sent.contains("Root=1-63c9b276-"), "{sent}");
+}

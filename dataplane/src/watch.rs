@@ -1,0 +1,50 @@
+//! Waiting for an integration: cut by the deadline, and by the client when it leaves.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+
+use ringway_ring::net::Stream;
+use ringway_ring::wheel::Timer;
+
+/// A wait that is over within this time (nanoseconds) costs nothing but the wait: only a longer one also watches the client's socket.
+pub(crate) const PATIENCE_NANOS: u64 = 50_000_000;
+
+/// Why a wait was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The deadline passed.
+    Timeout,
+    /// The client closed its connection.
+    ClientLeft,
+}
+
+/// Runs `work` until it is done, `deadline` passes, or the client leaves (unless `client` is `None`). Cut work is dropped.
+pub(crate) async fn watch<S: Stream, F: Future>(
+    timer: &Timer,
+    now: u64,
+    deadline: u64,
+    client: Option<&S>,
+    work: F,
+) -> Result<F::Output, Cut> {
+    let mut work = pin!(work);
+    timer.arm(deadline.min(now + PATIENCE_NANOS));
+    if let Ok(output) = timer.guard(work.as_mut()).await {
+        return Ok(output);
+    }
+    timer.arm(deadline);
+    let mut closed = pin!(client.map(|client| client.closed()));
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(output) = work.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        if timer.poll_expired(cx).is_ready() {
+            return Poll::Ready(Err(Cut::Timeout));
+        }
+        match closed.as_mut().as_pin_mut() {
+            Some(closed) => closed.poll(cx).map(|()| Err(Cut::ClientLeft)),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}

@@ -1,0 +1,178 @@
+//! The body on monoio: io_uring with the ring flags the kernel has, or epoll where io_uring is forbidden.
+
+mod probe;
+mod start;
+mod stream;
+
+pub use probe::{DriverChoice, ProbeReport, RingFlags, probe};
+pub use start::{Driver, RunOptions, run_on_core};
+pub use stream::MonoioStream;
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use monoio::net::{ListenerOpts, TcpListener, TcpStream};
+
+use crate::net::{Listener, Runtime};
+use crate::wheel::Wheel;
+use stream::IdleReads;
+
+/// How often pending reads are looked at, in nanoseconds. A read that is pending in two looks gives its buffer back,
+/// so that an idle connection keeps one for 50 to 100 ms.
+const SWEEP_NANOS: u64 = 50_000_000;
+
+/// A handle on the runtime of this core.
+#[derive(Clone)]
+pub struct MonoioRuntime {
+    core: Rc<Core>,
+}
+
+/// What the streams of a core share.
+struct Core {
+    wheel: Wheel,
+    idle_reads: IdleReads,
+    /// Whether the driver is epoll: operations are then made when they are polled, not when they are created.
+    epoll: bool,
+    /// Set while the sweeper sleeps because no direct read is pending.
+    sweeper: RefCell<Option<std::task::Waker>>,
+    sweeping: Cell<bool>,
+}
+
+impl MonoioRuntime {
+    /// Makes the handle and starts its wheel and its sweeper. Called once on the core's own thread, inside monoio.
+    fn start(epoll: bool) -> Self {
+        let core = Rc::new(Core {
+            wheel: Wheel::new(monotonic_nanos()),
+            idle_reads: IdleReads::default(),
+            epoll,
+            sweeper: RefCell::new(None),
+            sweeping: Cell::new(false),
+        });
+        monoio::spawn(drive_wheel(core.wheel.clone()));
+        monoio::spawn(sweep(core.clone()));
+        MonoioRuntime { core }
+    }
+}
+
+impl Runtime for MonoioRuntime {
+    type Stream = MonoioStream;
+    type Listener = MonoioListener;
+
+    #[inline]
+    fn now(&self) -> u64 {
+        monotonic_nanos()
+    }
+
+    fn unix_millis(&self) -> u64 {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(0, |now| now.as_millis() as u64)
+    }
+
+    fn wheel(&self) -> &Wheel {
+        &self.core.wheel
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        drop(monoio::spawn(task));
+    }
+
+    fn listen(&self, addr: SocketAddr, backlog: u32) -> io::Result<MonoioListener> {
+        let options = ListenerOpts::new().reuse_port(true).reuse_addr(true).backlog(backlog as i32);
+        let listener = TcpListener::bind_with_config(addr, &options)?;
+        Ok(MonoioListener { listener, core: self.core.clone() })
+    }
+
+    async fn connect(&self, to: SocketAddr) -> io::Result<MonoioStream> {
+        let stream = TcpStream::connect_addr(to).await?;
+        MonoioStream::new(stream, to, self.core.clone())
+    }
+}
+
+/// A listening socket of one core.
+pub struct MonoioListener {
+    listener: TcpListener,
+    core: Rc<Core>,
+}
+
+impl Listener for MonoioListener {
+    type Stream = MonoioStream;
+
+    async fn accept(&self) -> io::Result<MonoioStream> {
+        let (stream, peer) = self.listener.accept().await?;
+        MonoioStream::new(stream, peer, self.core.clone())
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// CLOCK_MONOTONIC: the same for all cores, and read without a system call.
+#[inline]
+fn monotonic_nanos() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a live timespec; the call writes it and nothing else.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Advances the wheel whenever it asks for it.
+async fn drive_wheel(wheel: Wheel) {
+    loop {
+        let sleep = wheel.next_deadline().map(|deadline| {
+            let nanos = deadline.saturating_sub(monotonic_nanos());
+            monoio::time::sleep(Duration::from_nanos(nanos))
+        });
+        let mut sleep = std::pin::pin!(sleep);
+        let mut registered = false;
+        // Ends when the sleep does, or on the one wake that an earlier timer causes.
+        std::future::poll_fn(|cx| {
+            if std::mem::replace(&mut registered, true) {
+                return std::task::Poll::Ready(());
+            }
+            wheel.on_earlier(cx.waker());
+            match sleep.as_mut().as_pin_mut() {
+                Some(sleep) => sleep.poll(cx),
+                None => std::task::Poll::Pending,
+            }
+        })
+        .await;
+        wheel.advance(monotonic_nanos());
+    }
+}
+
+/// Takes the buffers of reads that have been pending for a while.
+async fn sweep(core: Rc<Core>) {
+    loop {
+        if core.idle_reads.direct() == 0 {
+            core.sweeping.set(false);
+            std::future::poll_fn(|cx| {
+                if core.sweeping.get() {
+                    return std::task::Poll::Ready(());
+                }
+                *core.sweeper.borrow_mut() = Some(cx.waker().clone());
+                std::task::Poll::Pending
+            })
+            .await;
+        }
+        core.wheel.sleep_until(monotonic_nanos() + SWEEP_NANOS).await;
+        core.idle_reads.sweep();
+    }
+}
+
+impl Core {
+    /// A direct read begins: the sweeper has to run.
+    #[inline]
+    fn wake_sweeper(&self) {
+        if !self.sweeping.get() {
+            self.sweeping.set(true);
+            if let Some(waker) = self.sweeper.borrow_mut().take() {
+                waker.wake();
+            }
+        }
+    }
+}
