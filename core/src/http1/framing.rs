@@ -95,19 +95,26 @@ impl Facts {
     }
 
     fn connection(&mut self, value: &[u8]) -> Result<(), ProtocolError> {
+        if matches!(value, b"keep-alive" | b"Keep-Alive") {
+            self.keep_alive = true; // what nearly every message says
+            self.options += 1;
+        } else {
+            self.connection_options(value)?;
+        }
+        if self.options > CONNECTION_OPTIONS_MAX { Err(ProtocolError::Connection) } else { Ok(()) }
+    }
+
+    fn connection_options(&mut self, value: &[u8]) -> Result<(), ProtocolError> {
         for option in elements(value).filter(|option| !option.is_empty()) {
             self.options += 1;
-            if self.options > CONNECTION_OPTIONS_MAX || !is_token(option) {
+            if !is_token(option) {
                 return Err(ProtocolError::Connection);
             }
-            if option.eq_ignore_ascii_case(b"keep-alive") {
-                self.keep_alive = true;
-            } else if option.eq_ignore_ascii_case(b"close") {
-                self.close = true;
-            } else if option.eq_ignore_ascii_case(b"upgrade") {
-                self.upgrade_option = true;
-            } else {
-                self.names_fields = true;
+            match option.len() {
+                10 if option.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
+                5 if option.eq_ignore_ascii_case(b"close") => self.close = true,
+                7 if option.eq_ignore_ascii_case(b"upgrade") => self.upgrade_option = true,
+                _ => self.names_fields = true,
             }
         }
         Ok(())

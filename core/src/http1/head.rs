@@ -365,13 +365,14 @@ fn read_fields(
     let lines_end = bytes.len().saturating_sub(2);
     let mut fields = Fields::default();
     // A line starts after every line end, so the two bytes before each name and before the blank line show them all.
-    let mut all_crlf = bytes[..lines_end].ends_with(b"\r\n") && bytes.ends_with(b"\r\n");
+    let crlf_before = |at: usize| matches!(bytes.get(..at), Some([.., b'\r', b'\n']));
+    let mut all_crlf = crlf_before(lines_end) & crlf_before(bytes.len());
     headers.clear();
     for line in found {
         let name = Span::within(base, line.name.as_bytes());
         let value = Span::within(base, line.value);
         let id = HeaderId::of(line.name.as_bytes());
-        all_crlf &= bytes[..name.start as usize].ends_with(b"\r\n");
+        all_crlf &= crlf_before(name.start as usize);
         headers.push(Header { name, value, id, hop_by_hop: id.is_hop_by_hop() });
         if id == HeaderId::Host {
             fields.host = Some(value);

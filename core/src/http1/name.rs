@@ -78,7 +78,7 @@ pub enum HeaderId {
 }
 
 impl HeaderId {
-    /// The field a name names, in any case: by length and first letter, then one comparison.
+    /// The field a name names, in any case: by length and first letter, then one comparison. `name` is a token.
     pub fn of(name: &[u8]) -> HeaderId {
         let Some(first) = name.first() else { return HeaderId::Other };
         let (text, id): (&[u8], HeaderId) = match (name.len(), first.to_ascii_lowercase()) {
@@ -113,11 +113,11 @@ impl HeaderId {
             (24, b'x') => (b"x-amzn-apigateway-api-id", HeaderId::XAmznApigatewayApiId),
             _ => return HeaderId::Other,
         };
-        if name.eq_ignore_ascii_case(text) { id } else { HeaderId::Other }
+        if is_folded(name, text) { id } else { HeaderId::Other }
     }
 
     fn among(name: &[u8], table: &[(&[u8], HeaderId)]) -> HeaderId {
-        table.iter().find(|(text, _)| name.eq_ignore_ascii_case(text)).map_or(HeaderId::Other, |&(_, id)| id)
+        table.iter().find(|(text, _)| is_folded(name, text)).map_or(HeaderId::Other, |&(_, id)| id)
     }
 
     /// Whether the field always ends at the next hop (RFC 9110 §7.6.1); those that a Connection field names come on top.
@@ -132,6 +132,23 @@ impl HeaderId {
                 | HeaderId::TransferEncoding
                 | HeaderId::Upgrade
         )
+    }
+}
+
+/// Whether a token is `text`, which is in lower case and of the same length, but for case: a word at a time, because every name of
+/// every message is compared. Among token characters only letters differ from their lower case in the bit that is set here, and
+/// `^` from `~`, which no known name has.
+fn is_folded(token: &[u8], text: &[u8]) -> bool {
+    fn word<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+        bytes.get(at..at + N)?.try_into().ok()
+    }
+    let fold8 = |bytes, at| word(bytes, at).map(|word| u64::from_ne_bytes(word) | 0x2020_2020_2020_2020);
+    let fold4 = |bytes, at| word(bytes, at).map(|word| u32::from_ne_bytes(word) | 0x2020_2020);
+    match text.len() {
+        0..4 => token.eq_ignore_ascii_case(text),
+        // The last word overlaps the one before.
+        len @ 4..8 => fold4(token, 0) == fold4(text, 0) && fold4(token, len - 4) == fold4(text, len - 4),
+        len => (0..len - 7).step_by(8).chain([len - 8]).all(|at| fold8(token, at) == fold8(text, at)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::error::ProtocolError;
 use super::head::Span;
-use super::token::is_target;
+use super::token::is_host_char;
 
 /// The parts of a request target.
 pub(super) struct Target {
@@ -15,14 +15,15 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads the target at `span`. `OPTIONS *` has the path `*`; an absolute target without a path has the path `/`.
+    /// Reads the target at `span`, where httparse left no control character and no space. `OPTIONS *` has the path `*`; an absolute
+    /// target without a path has the path `/`.
     pub(super) fn parse(bytes: &[u8], span: Span, is_options: bool) -> Result<Target, ProtocolError> {
         let text = span.of(bytes);
-        if !text.iter().fold(true, |right, &byte| right & is_target(byte)) {
+        if !text.is_ascii() {
             return Err(ProtocolError::Target);
         }
         match text.first() {
-            Some(b'/') => Ok(Target::split(bytes, span, None)),
+            Some(b'/') => Target::split(bytes, span, None),
             Some(b'*') if text.len() == 1 && is_options => {
                 Ok(Target { path: span, query: None, authority: None })
             }
@@ -45,7 +46,7 @@ impl Target {
         if !is_host(authority.of(bytes)) {
             return Err(ProtocolError::Host);
         }
-        let mut target = Target::split(bytes, Span { start: authority.end, end: span.end }, Some(authority));
+        let mut target = Target::split(bytes, Span { start: authority.end, end: span.end }, Some(authority))?;
         if target.path.is_empty() {
             // RFC 9112 §3.2.2 makes it "/": the last slash of "://" is one, and a span can only point.
             target.path = Span { start: start - 1, end: start };
@@ -53,15 +54,17 @@ impl Target {
         Ok(target)
     }
 
-    fn split(bytes: &[u8], span: Span, authority: Option<Span>) -> Target {
-        match memchr::memchr(b'?', span.of(bytes)) {
-            None => Target { path: span, query: None, authority },
-            Some(at) => {
-                let mark = span.start + at as u32;
-                let path = Span { start: span.start, end: mark };
-                Target { path, query: Some(Span { start: mark + 1, end: span.end }), authority }
-            }
+    fn split(bytes: &[u8], span: Span, authority: Option<Span>) -> Result<Target, ProtocolError> {
+        let text = span.of(bytes);
+        let Some(at) = memchr::memchr2(b'?', b'#', text) else {
+            return Ok(Target { path: span, query: None, authority });
+        };
+        if memchr::memchr(b'#', &text[at..]).is_some() {
+            return Err(ProtocolError::Target);
         }
+        let mark = span.start + at as u32;
+        let path = Span { start: span.start, end: mark };
+        Ok(Target { path, query: Some(Span { start: mark + 1, end: span.end }), authority })
     }
 }
 
@@ -76,8 +79,7 @@ pub(super) fn is_host(text: &[u8]) -> bool {
             std::str::from_utf8(&rest[..end]).ok().and_then(|address| address.parse::<Ipv6Addr>().ok());
         return address.is_some() && is_port_suffix(&rest[end + 1..]);
     }
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let name_len = text.iter().position(|byte| !is_name(byte)).unwrap_or(text.len());
+    let name_len = text.iter().position(|&byte| !is_host_char(byte)).unwrap_or(text.len());
     name_len > 0 && is_port_suffix(&text[name_len..])
 }
 

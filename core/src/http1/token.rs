@@ -1,20 +1,22 @@
 //! Character classes and the one way to read a comma-separated list.
 
-const TCHAR: [bool; 256] = {
+static TCHAR: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
+static HOST: [bool; 256] = letters_digits_and(b"-._~");
+
+const fn letters_digits_and(marks: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = (byte as u8).is_ascii_alphanumeric();
         byte += 1;
     }
-    let marks = b"!#$%&'*+-.^_`|~";
     let mut at = 0;
     while at < marks.len() {
         table[marks[at] as usize] = true;
         at += 1;
     }
     table
-};
+}
 
 /// A character of a token: a method, a field name, an option (RFC 9110 §5.6.2).
 pub(super) fn is_tchar(byte: u8) -> bool {
@@ -24,6 +26,11 @@ pub(super) fn is_tchar(byte: u8) -> bool {
 /// Whether `bytes` is a token.
 pub(super) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
+}
+
+/// A character of a host name: an unreserved one (RFC 3986 §2.3).
+pub(super) fn is_host_char(byte: u8) -> bool {
+    HOST[usize::from(byte)]
 }
 
 /// A character of a field value, a reason phrase or a chunk extension: HTAB, SP, VCHAR, obs-text (RFC 9110 §5.5).

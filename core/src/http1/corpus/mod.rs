@@ -224,6 +224,59 @@ fn limits_are_exact() {
     assert_eq!((outcome(body(10_485_760)), outcome(body(10_485_761))), (200, 413));
 }
 
+/// A head without an end is refused with its first byte above a limit, not kept.
+#[test]
+fn limits_need_no_end() {
+    let limits_met = [
+        (format!("GET /{}", "a".repeat(10_252)), 'a', 414), // 10,257 bytes
+        (format!("GET / HTTP/1.1\r\nHost: a\r\nB: {}", "c".repeat(10_228)), 'c', 431),
+        (format!("GET / HTTP/1.1\r\n{}", "B: c\r\n".repeat(100)), 'B', 431),
+    ];
+    for (met, next, status) in limits_met {
+        assert_eq!(split_invariant(met.as_bytes(), request), Outcome::Partial);
+        match split_invariant(format!("{met}{next}").as_bytes(), request) {
+            Outcome::BadHead { status: found, .. } => assert_eq!(found, status),
+            other => panic!("{other:?}"),
+        }
+    }
+    let extensions = |len: usize| {
+        let chunk = format!("1;{}\r\nx\r\n", "e".repeat(len));
+        format!("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(16))
+    };
+    assert!(matches!(split_invariant(extensions(256).as_bytes(), request), Outcome::Good { .. }));
+    assert!(matches!(
+        split_invariant(extensions(257).as_bytes(), request),
+        Outcome::BadBody { status: 400, .. }
+    ));
+}
+
+#[test]
+fn errors_name_what_is_wrong() {
+    let named = [
+        ("\r\n\r\n", ProtocolError::EmptyLines),
+        (" GET", ProtocolError::Method),
+        ("GET / HTTP/1.1\n", ProtocolError::LineEnd),
+        ("GET / HTTP/1.1\r\nA: b\r\n c", ProtocolError::LeadingSpace),
+        ("GET / HTTP/1.1\r\nA :", ProtocolError::SpaceBeforeColon),
+        ("GET / HTTP/1.1\r\nA\r", ProtocolError::HeaderName),
+        ("GET / HTTP/1.1\r\nA: \0", ProtocolError::HeaderValue),
+        ("GET / HTTP/1.1\r\n\r\n", ProtocolError::HostMissing),
+        ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", ProtocolError::HostMismatch),
+        ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", ProtocolError::AsteriskForm),
+        ("GET ws://a/ HTTP/1.1\r\nHost: a\r\n\r\n", ProtocolError::Scheme),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, x\r\n\r\n",
+            ProtocolError::TransferEncoding,
+        ),
+    ];
+    for (bytes, expected) in named {
+        match split_invariant(bytes.as_bytes(), request) {
+            Outcome::BadHead { error, .. } => assert_eq!(error, format!("{expected:?}"), "{bytes:?}"),
+            other => panic!("{bytes:?}: {other:?}"),
+        }
+    }
+}
+
 #[test]
 fn one_head_and_one_scan_serve_a_pipeline() {
     let bytes = b"GET /1 HTTP/1.1\r\nHost: a\r\nB: c\r\n\r\n\r\nPOST /2 HTTP/1.1\r\nHost: b\r\n\r\nGET /3 HTTP/1.0\r\n\r\n";
