@@ -1,1 +1,46 @@
-fn main(){}
+//! The binary `ringway`: the composition root, the command line and the admin server.
+//!
+//! The main thread is the control thread: a small tokio runtime for the admin server, the resolver, reloads and signals. Each
+//! core is a thread of its own that runs the data plane and never waits for this one.
+#![forbid(unsafe_code)]
+
+mod admin;
+mod banner;
+mod boot;
+mod check;
+mod cli;
+mod cores;
+mod demo;
+mod host;
+mod log_writer;
+mod metrics;
+mod reload;
+mod resolver;
+mod sample_backend;
+mod signals;
+mod watch_files;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; clap's own code for an error would be 2.
+            let _ = error.print();
+            return if error.use_stderr() { cli::EXIT_CONFIGURATION.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    let code = match cli.command {
+        cli::Command::Serve(arguments) => boot::serve(&arguments.config, arguments.driver, ""),
+        cli::Command::Check(arguments) => check::run(&arguments.files),
+        cli::Command::Demo(arguments) => demo::run(&arguments),
+    };
+    code.into()
+}

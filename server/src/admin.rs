@@ -1,0 +1,258 @@
+//! The admin server: health, metrics, reload. It lives on the control thread and touches no core.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use axum::serve::Listener;
+use ringway_core::snapshot::publish::Publisher;
+use ringway_core::telemetry::counters::CoreCounters;
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::host::ProcessFigures;
+use crate::metrics::{self, Scrape};
+use crate::reload::{ReloadHandle, Status};
+
+/// Connections at a time; others wait in the backlog.
+const CONNECTIONS_MAX: usize = 64;
+/// How long a connection may be silent, in either direction.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Longest request body. No path of today reads one.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long `POST /reload` waits for the outcome.
+const RELOAD_WAIT: Duration = Duration::from_secs(30);
+
+/// What the admin server shows and starts.
+pub(crate) struct Admin {
+    /// One per core.
+    pub(crate) cores: Vec<Arc<CoreCounters>>,
+    /// Whether every core listens.
+    pub(crate) listening: AtomicBool,
+    /// Whether the process is on its way out.
+    pub(crate) draining: AtomicBool,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) status: Arc<ArcSwap<Status>>,
+    pub(crate) reload: ReloadHandle,
+    pub(crate) log_write_errors: Arc<AtomicU64>,
+    /// `io_uring` or `epoll`.
+    pub(crate) driver: &'static str,
+    /// Whether requests have to name a loopback host, see [`guard`].
+    pub(crate) loopback_only: bool,
+}
+
+/// Serves for as long as the process lives.
+pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
+    let bounded = Bounded { listener, permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
+    // Accept errors are retried inside; there is no other way for it to end.
+    let _ = axum::serve(bounded, router(admin)).await;
+}
+
+fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/", get(index))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(scrape))
+        .route("/reload", post(reload))
+        .layer(middleware::from_fn_with_state(admin.clone(), guard))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(admin)
+}
+
+/// Refuses what a web page in the operator's browser could send: a name that resolves to loopback (DNS rebinding) and
+/// state-changing requests of another origin. curl, Prometheus and orchestrators send neither.
+async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    if admin.loopback_only && !names_loopback(host) {
+        let help = "this server answers only to localhost and loopback addresses in the Host header\n";
+        return (StatusCode::FORBIDDEN, help).into_response();
+    }
+    if request.method() == axum::http::Method::POST && request.headers().contains_key(header::ORIGIN) {
+        return (StatusCode::FORBIDDEN, "this server takes no requests of web pages\n").into_response();
+    }
+    next.run(request).await
+}
+
+fn names_loopback(host: &str) -> bool {
+    if let Ok(address) = host.parse::<SocketAddr>() {
+        return address.ip().is_loopback();
+    }
+    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(n, _)| n);
+    let bare = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+async fn index(State(admin): State<Arc<Admin>>) -> Html<String> {
+    let status = admin.status.load();
+    let (version, generation) = (env!("CARGO_PKG_VERSION"), admin.publisher.generation());
+    let last = match &status.last {
+        Ok(published) => format!("{} APIs, {} routes", published.apis, published.routes),
+        Err(refused) => format!(
+            "the last reload was <strong>refused</strong> with {} issue(s); see <a href=\"/readyz\">/readyz</a>",
+            refused.issues.len()
+        ),
+    };
+    Html(format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Ringway</title>\
+         <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}</style>\
+         <h1>Ringway {version}</h1><p>Generation {generation}: {last}. {} core(s) on {}.</p><ul>\
+         <li><a href=\"/healthz\">/healthz</a> the process lives\
+         <li><a href=\"/readyz\">/readyz</a> it takes requests; the last reload\
+         <li><a href=\"/metrics\">/metrics</a> Prometheus text\
+         <li><code>curl -X POST http://HOST:PORT/reload</code> loads the API files again</ul>\n",
+        admin.cores.len(),
+        admin.driver,
+    ))
+}
+
+async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
+    let draining = admin.draining.load(Relaxed);
+    let ready = admin.listening.load(Relaxed) && !draining;
+    let status = admin.status.load();
+    let issues = status.last.as_ref().err().map(|refused| &refused.issues);
+    let body = json!({
+        "ready": ready,
+        "draining": draining,
+        "generation": admin.publisher.generation(),
+        "cores": admin.cores.len(),
+        "lastReload": {
+            "successful": status.last.is_ok(),
+            "unixSeconds": status.last_seconds,
+            "issues": issues.map_or_else(Vec::new, Clone::clone),
+        },
+    });
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(body)).into_response()
+}
+
+async fn scrape(State(admin): State<Arc<Admin>>) -> Response {
+    let status = admin.status.load_full();
+    let page = metrics::render(&Scrape {
+        cores: &admin.cores,
+        routes: &status.routes,
+        stages: &status.stages,
+        generation: admin.publisher.generation(),
+        last_reload_successful: status.last.is_ok(),
+        last_reload_success_seconds: status.success_seconds,
+        reloads: status.attempts,
+        log_write_errors: admin.log_write_errors.load(Relaxed),
+        driver: admin.driver,
+        process: ProcessFigures::read(),
+    });
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response()
+}
+
+async fn reload(State(admin): State<Arc<Admin>>, _: HeaderMap) -> Response {
+    let message =
+        |code: StatusCode, message: &str| (code, Json(json!({ "message": message }))).into_response();
+    match tokio::time::timeout(RELOAD_WAIT, admin.reload.reload()).await {
+        Ok(Some(Ok(published))) => Json(published).into_response(),
+        Ok(Some(Err(refused))) => (StatusCode::UNPROCESSABLE_ENTITY, Json(refused)).into_response(),
+        Ok(None) => message(StatusCode::SERVICE_UNAVAILABLE, "too many reloads are waiting: try again"),
+        Err(_) => {
+            message(StatusCode::GATEWAY_TIMEOUT, "the reload takes long: GET /readyz tells its outcome")
+        }
+    }
+}
+
+/// A listener with at most [`CONNECTIONS_MAX`] connections, each closed after [`SILENCE_MAX`] without a byte.
+struct Bounded {
+    listener: TcpListener,
+    permits: Arc<Semaphore>,
+}
+
+impl Listener for Bounded {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
+        // The implementation for TcpListener retries errors such as too many open files.
+        let (stream, peer) = Listener::accept(&mut self.listener).await;
+        (Connection { stream, silence: Box::pin(sleep(SILENCE_MAX)), _permit: permit }, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    silence: Pin<Box<Sleep>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    /// A result is a sign of life; to wait too long is an error.
+    fn heard<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
+            return result;
+        }
+        ready!(self.silence.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.heard(context, result)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.heard(context, result)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_hosts_are_answered() {
+        for host in ["localhost", "localhost:9901", "127.0.0.1:9901", "127.8.0.1", "[::1]:9901", "[::1]"] {
+            assert!(names_loopback(host), "{host}");
+        }
+        for host in
+            ["", "evil.example:9901", "127.0.0.1.evil.example", "10.0.0.1:9901", "localhost.evil", "::"]
+        {
+            assert!(!names_loopback(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! `ringway serve`: puts the parts together, starts the cores, and takes them down again.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ringway_controlplane::process::{
+    AccessLogFormat, AccessLogTarget, Driver as ConfiguredDriver, ProcessConfig,
+};
+use ringway_core::snapshot::publish::Publisher;
+use ringway_core::snapshot::{CompileSettings, Registry};
+use ringway_core::telemetry::access_log::{PRESET_CLF, PRESET_JSON};
+use ringway_core::telemetry::counters::CoreCounters;
+use ringway_dataplane::{CoreSettings, LogSink, log_channel};
+use ringway_ring::monoio::{DriverChoice, probe};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::admin::{self, Admin};
+use crate::banner::{self, Started};
+use crate::check::refuse;
+use crate::cli::{self, EXIT_SOFTWARE, EXIT_UNAVAILABLE};
+use crate::cores::{ChosenDriver, CorePlan, Cores};
+use crate::host::{self, Cpus};
+use crate::log_writer::{LogWriter, Reopener, Target};
+use crate::reload::{self, Candidate, ReloadHandle, Source, Status, Worker};
+use crate::resolver::Resolver;
+use crate::signals::{SignalEvent, Signals};
+use crate::watch_files::FileWatch;
+
+/// How long after the drain deadline a core may still be ending.
+const DRAIN_GRACE: Duration = Duration::from_secs(5);
+/// Exit code of a process that a signal ends is this and the signal's number.
+const SIGNAL_EXIT: i32 = 128;
+
+/// Serves `file` until it is told to stop, and returns the exit code. `greeting` is said once it serves.
+pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, greeting: &str) -> u8 {
+    let process = match ringway_controlplane::load_process(file) {
+        Ok(process) => process,
+        Err(issues) => return refuse(file, &issues),
+    };
+    let driver = driver.map_or_else(|| configured(process.driver), asked_for);
+    let source =
+        Source { file: file.to_owned(), compile: compile_settings(&process), process: Arc::new(process) };
+    let mut registry = Registry::new();
+    // Before the first core there is nobody to disturb: this may block.
+    let candidate = match reload::build(&source, &mut registry) {
+        Ok(candidate) => candidate,
+        Err(issues) => return refuse(file, &issues),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return unavailable(&format!("the control runtime cannot start: {error}")),
+    };
+    let code = runtime.block_on(async {
+        match start(source, registry, candidate, driver).await {
+            Ok(running) => {
+                eprint!("{greeting}");
+                running.until_stopped().await
+            }
+            Err(message) => unavailable(&message),
+        }
+    });
+    // A lookup or a write that hangs must not hold the process.
+    runtime.shutdown_background();
+    code
+}
+
+fn unavailable(message: &str) -> u8 {
+    eprintln!("ringway: {message}");
+    EXIT_UNAVAILABLE
+}
+
+fn configured(driver: ConfiguredDriver) -> DriverChoice {
+    match driver {
+        ConfiguredDriver::Auto => DriverChoice::Auto,
+        ConfiguredDriver::IoUring => DriverChoice::IoUring,
+        ConfiguredDriver::Epoll => DriverChoice::Epoll,
+    }
+}
+
+fn asked_for(driver: cli::Driver) -> DriverChoice {
+    match driver {
+        cli::Driver::Auto => DriverChoice::Auto,
+        cli::Driver::IoUring => DriverChoice::IoUring,
+        cli::Driver::Epoll => DriverChoice::Epoll,
+    }
+}
+
+fn compile_settings(process: &ProcessConfig) -> CompileSettings {
+    let default_log_format = match &process.access_log.format {
+        AccessLogFormat::Json => PRESET_JSON,
+        AccessLogFormat::Clf => PRESET_CLF,
+        AccessLogFormat::Custom(format) => format,
+    };
+    CompileSettings {
+        region: process.region.clone(),
+        account_id: process.account_id.clone(),
+        execute_api_suffix: process.execute_api_suffix.clone(),
+        default_log_format: default_log_format.to_owned(),
+    }
+}
+
+fn core_settings(process: &ProcessConfig) -> CoreSettings {
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    CoreSettings {
+        connections_max: process.connections_max,
+        idle_timeout_nanos: nanos(process.idle_timeout),
+        head_timeout_nanos: nanos(process.head_timeout),
+        body_bytes_max: process.body_bytes_max,
+        upstream_connections_max: process.upstream.connections_max,
+        upstream_wait_queue_max: process.upstream.wait_queue_max,
+        upstream_idle_timeout_nanos: nanos(process.upstream.idle_timeout),
+        connect_timeout_nanos: nanos(process.upstream.connect_timeout),
+        ..CoreSettings::default()
+    }
+}
+
+/// Everything that runs.
+struct Running {
+    admin: Arc<Admin>,
+    cores: Cores,
+    log: Option<LogWriter>,
+    reload: ReloadHandle,
+    signals: Signals,
+    drain_timeout: Duration,
+}
+
+/// Starts everything, in the order in which it can fail without having disturbed anybody.
+async fn start(
+    source: Source,
+    registry: Registry,
+    candidate: Candidate,
+    choice: DriverChoice,
+) -> Result<Running, String> {
+    let process = source.process.clone();
+    // First: a SIGHUP during the start must not end the process.
+    let signals = Signals::listen().map_err(|error| format!("signals: {error}"))?;
+    let driver = ChosenDriver::choose(choice, &probe())?;
+    if let Some(warning) = &driver.warning {
+        tracing::warn!("{warning}");
+    }
+    let admin_listener = TcpListener::bind(process.admin)
+        .await
+        .map_err(|error| format!("admin address {}: {error}", process.admin))?;
+    let admin_address = admin_listener.local_addr().unwrap_or(process.admin);
+
+    let cpus = Cpus::of_this_process();
+    let cpus = cpus.assign(if process.cores == 0 { cpus.usable } else { process.cores });
+    warn_of_few_descriptors(&process, cpus.len());
+    let counters: Vec<_> = cpus.iter().map(|_| Arc::new(CoreCounters::default())).collect();
+
+    let resolver = Resolver::from_system()?;
+    resolver.resolve_new(&registry.endpoints()).await;
+    let (endpoints, watched_endpoints) = watch::channel(Vec::new());
+    reload::prepare(&registry, &counters, &endpoints);
+    tokio::spawn(resolver.clone().keep_fresh(watched_endpoints));
+
+    let Candidate { snapshot, configuration, files } = candidate;
+    let publisher = Publisher::new(snapshot);
+    let (sinks, log) = start_log(&process, &counters)?;
+    let plan = CorePlan {
+        listen: process.listen.clone(),
+        settings: core_settings(&process),
+        driver: driver.driver,
+        fallback: driver.fallback,
+        cpus: cpus.clone(),
+        publisher: publisher.clone(),
+        counters: counters.clone(),
+    };
+    let (cores, listeners) = Cores::start(plan, sinks).await?;
+
+    let banner = banner::render(&Started {
+        listeners: &listeners,
+        admin: admin_address,
+        driver: &driver.reason,
+        cpus: &cpus,
+        access_log: &log_name(&process),
+        configuration: &configuration,
+        default_domain: &format!("execute-api.{}.{}", process.region, process.execute_api_suffix),
+    });
+    let status =
+        Arc::new(ArcSwap::from_pointee(Status::first(&registry, &configuration, publisher.generation())));
+    drop(configuration);
+    let files = FileWatch::new(&files);
+    let worker = Worker {
+        seen: files.fingerprint(),
+        source,
+        registry,
+        publisher: publisher.clone(),
+        cores: counters.clone(),
+        resolver,
+        endpoints,
+        status: status.clone(),
+        files,
+        retired: Vec::new(),
+    };
+    let reload = worker.start();
+    let admin = Arc::new(Admin {
+        cores: counters,
+        listening: AtomicBool::new(true),
+        draining: AtomicBool::new(false),
+        publisher,
+        status,
+        reload: reload.clone(),
+        log_write_errors: log.as_ref().map(|log| log.write_errors.clone()).unwrap_or_default(),
+        driver: driver.name(),
+        loopback_only: admin_address.ip().is_loopback(),
+    });
+    tokio::spawn(admin::serve(admin_listener, admin.clone()));
+    eprint!("{banner}");
+    Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })
+}
+
+impl Running {
+    /// Serves until a signal says to stop, then drains. A second one ends the process at once.
+    async fn until_stopped(mut self) -> u8 {
+        loop {
+            tokio::select! {
+                event = self.signals.next() => match event {
+                    SignalEvent::Reload => self.reload.reload_soon(),
+                    SignalEvent::ReopenLog => self.log.iter().for_each(|log| log.reopener().reopen()),
+                    SignalEvent::Stop(_) => break,
+                },
+                ended = self.cores.next_end() => {
+                    let reason = ended.and_then(Result::err).map_or("it drained unasked".to_owned(), |e| e.to_string());
+                    tracing::error!("a core has ended: {reason}");
+                    return EXIT_SOFTWARE;
+                }
+            }
+        }
+        self.drain().await
+    }
+
+    async fn drain(self) -> u8 {
+        let timeout = self.drain_timeout;
+        tracing::info!("draining: no new connections, requests in flight have {} ms", timeout.as_millis());
+        self.admin.draining.store(true, Relaxed);
+        self.cores.drain(timeout);
+        let Running { mut cores, log, mut signals, .. } = self;
+        let reopener = log.as_ref().map(LogWriter::reopener);
+        let ended = async {
+            let mut code = 0;
+            while let Some(end) = cores.next_end().await {
+                if let Err(error) = end {
+                    tracing::error!("a core ended badly: {error}");
+                    code = EXIT_SOFTWARE;
+                }
+            }
+            // The cores are gone, so the writer ends when it has written what they left.
+            if let Some(log) = log {
+                let _ = tokio::task::spawn_blocking(move || log.finish()).await;
+            }
+            code
+        };
+        let patience = sleep(timeout + DRAIN_GRACE);
+        tokio::pin!(ended, patience);
+        loop {
+            tokio::select! {
+                event = signals.next() => match event {
+                    SignalEvent::Stop(signal) => {
+                        eprintln!("ringway: told twice: gone at once");
+                        std::process::exit(SIGNAL_EXIT + signal);
+                    }
+                    SignalEvent::ReopenLog => reopener.iter().for_each(Reopener::reopen),
+                    SignalEvent::Reload => {}
+                },
+                code = &mut ended => {
+                    tracing::info!("drained");
+                    return code;
+                }
+                () = &mut patience => {
+                    tracing::error!("the drain did not end in time");
+                    return EXIT_SOFTWARE;
+                }
+            }
+        }
+    }
+}
+
+/// The ends of the access log that the cores write to, and its writer; none of it where the log is off.
+fn start_log(
+    process: &ProcessConfig,
+    counters: &[Arc<CoreCounters>],
+) -> Result<(Vec<LogSink>, Option<LogWriter>), String> {
+    let target = match &process.access_log.target {
+        AccessLogTarget::Off => return Ok((counters.iter().map(|_| LogSink::off()).collect(), None)),
+        AccessLogTarget::Stdout => Target::Stdout,
+        AccessLogTarget::File(path) => Target::File(path.clone()),
+    };
+    let name = target.name();
+    let (sinks, sources) = counters.iter().map(|_| log_channel()).unzip();
+    let writer = LogWriter::start(target, sources).map_err(|error| format!("access log {name}: {error}"))?;
+    Ok((sinks, Some(writer)))
+}
+
+fn log_name(process: &ProcessConfig) -> String {
+    let format = match &process.access_log.format {
+        AccessLogFormat::Json => "json",
+        AccessLogFormat::Clf => "clf",
+        AccessLogFormat::Custom(_) => "a format of its own",
+    };
+    match &process.access_log.target {
+        AccessLogTarget::Off => "off".into(),
+        AccessLogTarget::Stdout => format!("standard output ({format})"),
+        AccessLogTarget::File(path) => format!("{} ({format})", path.display()),
+    }
+}
+
+/// Each client connection may need an upstream connection: says so where the limit of descriptors allows fewer.
+fn warn_of_few_descriptors(process: &ProcessConfig, cores: usize) {
+    let (needed, allowed) = (2 * process.connections_max as u64 * cores as u64, host::open_files_max());
+    if allowed < needed {
+        tracing::warn!(
+            "{allowed} open files are allowed; {cores} cores with connectionsMax = {} may need {needed} (ulimit -n, LimitNOFILE=)",
+            process.connections_max
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! The command line, as clap reads it. What each command does is in the module of its name.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Exit code of an invalid command line or configuration (`EX_USAGE` of sysexits.h).
+pub(crate) const EXIT_CONFIGURATION: u8 = 64;
+/// Exit code when something outside the configuration forbids a start: an address in use, for example (`EX_UNAVAILABLE`).
+pub(crate) const EXIT_UNAVAILABLE: u8 = 69;
+/// Exit code when a core ended that should not have (`EX_SOFTWARE`).
+pub(crate) const EXIT_SOFTWARE: u8 = 70;
+
+const LONG_ABOUT: &str = "\
+Ringway answers HTTP requests as Amazon API Gateway does, on your own Linux hosts.
+
+It reads two kinds of files. The process file (ringway.toml) says how this process runs: cores, addresses,
+limits; changing it needs a restart. API files say what is served: each names an OpenAPI document with
+x-amazon-apigateway-integration, and its stages; they are reloaded while requests are being served.";
+
+const EXAMPLES: &str = "\
+Examples:
+  ringway demo                              a pet store on http://127.0.0.1:8080, with curl lines to paste
+  ringway check ringway.toml apis/*.toml    every issue with its file, line and JSON pointer
+  ringway serve --config ringway.toml       serve until SIGTERM
+  curl -X POST http://127.0.0.1:9901/reload load the files again; also SIGHUP, or simply save them
+
+Exit codes:
+  0   done, or drained after SIGTERM
+  64  the command line or a configuration file is not valid
+  69  the configuration is valid, but this host refuses it: an address in use, for example
+  70  a core ended unexpectedly";
+
+/// Amazon API Gateway semantics on your own Linux hosts, at the speed of io_uring.
+#[derive(Debug, Parser)]
+#[command(name = "ringway", version, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the APIs of a process file until SIGTERM
+    Serve(ServeArgs),
+    /// Print every issue of configuration files and OpenAPI documents; exit 64 if there is one
+    Check(CheckArgs),
+    /// Serve a sample pet store with a sample backend, and print curl lines to paste
+    Demo(DemoArgs),
+}
+
+const SERVE_HELP: &str = "\
+Signals:
+  SIGHUP            load the API files again (also: POST /reload on the admin address, or save a file)
+  SIGUSR1           reopen the access log, after a log rotation
+  SIGTERM, SIGINT   close the listeners, finish the requests in flight, exit 0; a second one exits at once
+
+Example:
+  ringway serve --config ringway.toml --driver io_uring";
+
+#[derive(Debug, Args)]
+#[command(after_help = SERVE_HELP)]
+pub(crate) struct ServeArgs {
+    /// The process file; paths in it are relative to its directory
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How to talk to the kernel; overrides `driver` of the process file
+    #[arg(long, value_enum)]
+    pub(crate) driver: Option<Driver>,
+}
+
+const CHECK_HELP: &str = "\
+What a file is follows from its content: a process file (its API files are checked too), an API file (its OpenAPI
+documents are checked too), or an OpenAPI 3.0 or Swagger 2.0 document in YAML or JSON.
+
+Example:
+  ringway check config/ringway.toml config/apis/*.toml
+  config/apis/pets.yaml:12:7: /paths/~1pets/get/x-amazon-apigateway-integration/type: ...";
+
+#[derive(Debug, Args)]
+#[command(after_help = CHECK_HELP)]
+pub(crate) struct CheckArgs {
+    /// Files to check
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Port of the gateway on 127.0.0.1
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Port of the admin server on 127.0.0.1
+    #[arg(long, default_value_t = 9901)]
+    pub(crate) admin_port: u16,
+    /// How to talk to the kernel
+    #[arg(long, value_enum)]
+    pub(crate) driver: Option<Driver>,
+}
+
+/// How the cores talk to the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Driver {
+    /// io_uring where the kernel allows it, else epoll with a loud warning
+    Auto,
+    /// io_uring, or do not start
+    #[value(name = "io_uring")]
+    IoUring,
+    /// epoll, about 0.7 times the speed of io_uring
+    Epoll,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn drivers_are_spelled_as_in_the_process_file() {
+        for (text, driver) in
+            [("auto", Driver::Auto), ("io_uring", Driver::IoUring), ("epoll", Driver::Epoll)]
+        {
+            let cli = Cli::try_parse_from(["ringway", "serve", "--config", "x", "--driver", text]).unwrap();
+            let Command::Serve(serve) = cli.command else { panic!("not serve") };
+            assert_eq!(serve.driver, Some(driver));
+        }
+        assert!(Cli::try_parse_from(["ringway", "serve", "--config", "x", "--driver", "uring"]).is_err());
+        assert!(Cli::try_parse_from(["ringway", "check"]).is_err(), "check without a file checks nothing");
+    }
+}

@@ -1,0 +1,225 @@
+//! The threads that serve. Each runs the data plane on a ring of its own, and ends when it has drained.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use ringway_core::snapshot::publish::Publisher;
+use ringway_core::telemetry::counters::CoreCounters;
+use ringway_dataplane::{CoreHost, CoreMessage, CoreSettings, LogSink, run_core};
+use ringway_ring::mailbox::{MailboxSender, mailbox};
+use ringway_ring::monoio::{Driver, DriverChoice, ProbeReport, RunOptions, run_on_core};
+use tokio::sync::mpsc;
+
+/// Messages to a core that may wait; there is one in its life.
+const MAILBOX_CAPACITY: usize = 8;
+
+/// The driver that is used, and what to say about it.
+#[derive(Debug)]
+pub(crate) struct ChosenDriver {
+    pub(crate) driver: Driver,
+    /// For the banner: what was chosen and why.
+    pub(crate) reason: String,
+    /// Said loudly: something is slower than it could be.
+    pub(crate) warning: Option<String>,
+    /// Whether a core whose ring cannot be made may run on epoll.
+    pub(crate) fallback: bool,
+}
+
+impl ChosenDriver {
+    /// Chooses between what is asked for and what the kernel has.
+    pub(crate) fn choose(choice: DriverChoice, probe: &ProbeReport) -> Result<Self, String> {
+        let fallback = choice == DriverChoice::Auto;
+        let missing = probe.missing.join("\n  ");
+        match (choice, probe.io_uring) {
+            (DriverChoice::Epoll, _) => Ok(ChosenDriver {
+                driver: Driver::Epoll,
+                reason: "epoll, as asked for".into(),
+                warning: None,
+                fallback,
+            }),
+            (_, Some(flags)) => Ok(ChosenDriver {
+                driver: Driver::IoUring(flags),
+                reason: format!("io_uring ({}) on Linux {}", flags.names(), probe.kernel),
+                warning: (!missing.is_empty())
+                    .then(|| format!("io_uring runs without its best flags, somewhat slower:\n  {missing}")),
+                fallback,
+            }),
+            (DriverChoice::Auto, None) => Ok(ChosenDriver {
+                driver: Driver::Epoll,
+                reason: format!("epoll, because io_uring does not work on this Linux {}", probe.kernel),
+                warning: Some(format!(
+                    "FALLING BACK TO EPOLL, about 0.7 times the speed of io_uring:\n  {missing}\n  \
+                     --driver epoll silences this; --driver io_uring refuses to start instead"
+                )),
+                fallback,
+            }),
+            (DriverChoice::IoUring, None) => Err(format!(
+                "--driver io_uring: io_uring does not work on this Linux {}:\n  {missing}",
+                probe.kernel
+            )),
+        }
+    }
+
+    /// `io_uring` or `epoll`, for labels.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.driver {
+            Driver::IoUring(_) => "io_uring",
+            Driver::Epoll => "epoll",
+        }
+    }
+}
+
+/// What all cores have in common.
+pub(crate) struct CorePlan {
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) settings: CoreSettings,
+    pub(crate) driver: Driver,
+    pub(crate) fallback: bool,
+    /// The CPU of each core; there are as many cores.
+    pub(crate) cpus: Vec<Option<usize>>,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) counters: Vec<Arc<CoreCounters>>,
+}
+
+/// The running cores.
+pub(crate) struct Cores {
+    mailboxes: Vec<MailboxSender<CoreMessage>>,
+    ended: mpsc::UnboundedReceiver<io::Result<()>>,
+    running: usize,
+}
+
+impl Cores {
+    /// Starts the threads and waits until every core listens; returns the addresses.
+    pub(crate) async fn start(
+        mut plan: CorePlan,
+        logs: Vec<LogSink>,
+    ) -> Result<(Self, Vec<SocketAddr>), String> {
+        for address in &mut plan.listen {
+            *address = try_address(*address).map_err(|error| format!("listen address {address}: {error}"))?;
+        }
+        let (end, ended) = mpsc::unbounded_channel();
+        let mut cores = Cores { mailboxes: Vec::new(), ended, running: 0 };
+        let ready = Arc::new(AtomicUsize::new(0));
+        for (index, log) in logs.into_iter().enumerate() {
+            let (sender, mailbox) = mailbox(MAILBOX_CAPACITY);
+            let host = CoreHost {
+                index,
+                listen: plan.listen.clone(),
+                settings: plan.settings.clone(),
+                publisher: plan.publisher.clone(),
+                counters: plan.counters[index].clone(),
+                log,
+                mailbox,
+                ready: ready.clone(),
+                // The standard library's hasher has random keys, new ones each time.
+                seed: RandomState::new().hash_one(index),
+            };
+            let options = RunOptions { driver: plan.driver, cpu: plan.cpus[index], ..RunOptions::default() };
+            let (fallback, end) = (plan.fallback, end.clone());
+            thread::Builder::new()
+                .name(format!("ringway-core-{index}"))
+                .spawn(move || drop(end.send(run(host, options, fallback))))
+                .map_err(|error| format!("core {index}: no thread: {error}"))?;
+            cores.running += 1;
+            cores.mailboxes.push(sender);
+        }
+        drop(end);
+        while ready.load(Ordering::Acquire) < cores.running {
+            tokio::select! {
+                // A start happens once: looking again soon is simpler than being told.
+                () = tokio::time::sleep(Duration::from_millis(2)) => {}
+                ended = cores.next_end() => {
+                    let error = ended.and_then(Result::err).map_or("it ended".to_owned(), |e| e.to_string());
+                    return Err(format!("a core cannot start: {error}"));
+                }
+            }
+        }
+        Ok((cores, plan.listen))
+    }
+
+    /// Asks every core to finish what it serves, for at most `deadline`.
+    pub(crate) fn drain(&self, deadline: Duration) {
+        let deadline_millis = deadline.as_millis() as u64;
+        for mailbox in &self.mailboxes {
+            // Full or closed: it has been told before, or has ended.
+            let _ = mailbox.try_send(CoreMessage::Drain { deadline_millis });
+        }
+    }
+
+    /// Waits for a core to end; `None` once all have. Safe to drop.
+    pub(crate) async fn next_end(&mut self) -> Option<io::Result<()>> {
+        if self.running == 0 {
+            return None;
+        }
+        let ended = self.ended.recv().await;
+        self.running -= 1;
+        // Without a result the thread has panicked, and its sender went with it.
+        Some(ended.unwrap_or_else(|| Err(io::Error::other("it panicked"))))
+    }
+}
+
+/// Finds out whether nobody listens on `address`, and which port it is where 0 asks for a free one. Cores share addresses by
+/// SO_REUSEPORT, and so would another process of the same user: without this it would silently share the connections.
+fn try_address(address: SocketAddr) -> io::Result<SocketAddr> {
+    TcpListener::bind(address)?.local_addr()
+}
+
+/// Runs the data plane on the calling thread until it has drained.
+fn run(host: CoreHost, options: RunOptions, fallback: bool) -> io::Result<()> {
+    let index = host.index;
+    let mut host = Some(host);
+    let result = run_on_core(&options, |runtime| run_core(runtime, host.take().expect("a core runs once")));
+    // A probe is a small ring; the real one may still be refused, for its memory for example.
+    match (result, host) {
+        (Err(error), Some(host)) if fallback && options.driver != Driver::Epoll => {
+            tracing::warn!(
+                "core {index}: no ring ({error}): FALLING BACK TO EPOLL, about 0.7 times the speed"
+            );
+            run_on_core(&RunOptions { driver: Driver::Epoll, ..options }, |runtime| run_core(runtime, host))?
+        }
+        (result, _) => result?,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringway_ring::monoio::RingFlags;
+
+    fn report(io_uring: Option<RingFlags>) -> ProbeReport {
+        ProbeReport { io_uring, kernel: "6.1".into(), missing: vec!["forbidden by a seccomp profile".into()] }
+    }
+
+    #[test]
+    fn the_fallback_is_loud_and_io_uring_is_not_silently_replaced() {
+        let chosen = ChosenDriver::choose(DriverChoice::Auto, &report(None)).unwrap();
+        assert_eq!((chosen.driver, chosen.name()), (Driver::Epoll, "epoll"));
+        let warning = chosen.warning.unwrap();
+        assert!(warning.contains("FALLING BACK") && warning.contains("seccomp"), "{warning}");
+        let refused = ChosenDriver::choose(DriverChoice::IoUring, &report(None)).unwrap_err();
+        assert!(refused.contains("seccomp"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_runs() {
+        let flags = RingFlags::SingleIssuerDeferCoop;
+        let chosen = ChosenDriver::choose(DriverChoice::Epoll, &report(Some(flags))).unwrap();
+        assert_eq!((chosen.driver, chosen.warning), (Driver::Epoll, None));
+        let chosen = ChosenDriver::choose(DriverChoice::IoUring, &report(Some(flags))).unwrap();
+        assert_eq!((chosen.driver, chosen.fallback), (Driver::IoUring(flags), false));
+        assert!(chosen.reason.contains("SINGLE_ISSUER"));
+    }
+
+    #[test]
+    fn an_address_in_use_is_refused() {
+        let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = try_address(holder.local_addr().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert_ne!(try_address("127.0.0.1:0".parse().unwrap()).unwrap().port(), 0);
+    }
+}

@@ -1,0 +1,111 @@
+//! What this process may use of its host, and what it uses of it, read from `/proc`.
+
+use std::fs;
+
+/// The CPUs that this process may run on, and whether a CPU quota allows it fewer than it sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cpus {
+    /// CPU numbers of the affinity mask.
+    pub(crate) allowed: Vec<usize>,
+    /// How many of them a control group's quota lets the process fill.
+    pub(crate) usable: usize,
+}
+
+impl Cpus {
+    /// Reads the affinity mask and the quota.
+    pub(crate) fn of_this_process() -> Self {
+        let allowed = ringway_ring::affinity::available_cpus();
+        let usable = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, allowed.len());
+        Cpus { allowed, usable }
+    }
+
+    /// The CPU of each core. `None` is a core that the scheduler places: with a quota, pinning would crowd the first CPUs of
+    /// the host, because every other container under a quota would choose the same ones.
+    pub(crate) fn assign(&self, cores: usize) -> Vec<Option<usize>> {
+        let pin = self.usable == self.allowed.len() && cores <= self.allowed.len();
+        (0..cores).map(|core| pin.then(|| self.allowed[core])).collect()
+    }
+}
+
+fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+}
+
+/// The process in figures, for `/metrics`.
+#[derive(Debug, Default)]
+pub(crate) struct ProcessFigures {
+    /// User and system time of all threads.
+    pub(crate) cpu_seconds: f64,
+    /// Resident set.
+    pub(crate) resident_bytes: u64,
+    /// Address space.
+    pub(crate) virtual_bytes: u64,
+    /// Open file descriptors.
+    pub(crate) open_fds: u64,
+    /// Soft limit of them.
+    pub(crate) max_fds: u64,
+    /// Threads.
+    pub(crate) threads: u64,
+    /// Since 1970.
+    pub(crate) start_seconds: f64,
+}
+
+/// Clock ticks of `/proc/PID/stat` a second: USER_HZ, which the kernel's interface fixes at 100.
+const USER_HZ: f64 = 100.0;
+
+impl ProcessFigures {
+    /// Reads them; what cannot be read is zero.
+    pub(crate) fn read() -> Self {
+        let mut figures = ProcessFigures::default();
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let kib = |name| field(&status, name)?.split(' ').next()?.parse::<u64>().ok();
+        figures.resident_bytes = kib("VmRSS:").unwrap_or(0) * 1024;
+        figures.virtual_bytes = kib("VmSize:").unwrap_or(0) * 1024;
+        figures.threads = kib("Threads:").unwrap_or(0);
+        let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // The command's name may hold anything, spaces too; the fields start after its closing parenthesis (proc_pid_stat(5)).
+        let fields: Vec<f64> = stat
+            .rsplit_once(')')
+            .map(|(_, rest)| rest.split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect())
+            .unwrap_or_default();
+        let nth = |number: usize| fields.get(number - 3).copied().unwrap_or(0.0);
+        figures.cpu_seconds = (nth(14) + nth(15)) / USER_HZ;
+        let boot = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let boot: f64 = field(&boot, "btime ").and_then(|t| t.parse().ok()).unwrap_or(0.0);
+        figures.start_seconds = boot + nth(22) / USER_HZ;
+        figures.open_fds = fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64);
+        figures.max_fds = open_files_max();
+        figures
+    }
+}
+
+/// The soft limit of open files; 0 where it cannot be read.
+pub(crate) fn open_files_max() -> u64 {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    field(&limits, "Max open files")
+        .and_then(|line| line.split_whitespace().next())
+        .map_or(0, |soft| soft.parse().unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_pinned_only_where_every_one_has_its_cpu() {
+        let cpus = Cpus { allowed: vec![2, 3, 6], usable: 3 };
+        assert_eq!(cpus.assign(2), [Some(2), Some(3)]);
+        assert_eq!(cpus.assign(4), [None; 4], "more cores than CPUs");
+        assert_eq!(Cpus { usable: 1, ..cpus }.assign(1), [None], "under a quota");
+    }
+
+    #[test]
+    fn the_figures_of_this_process_are_plausible() {
+        let figures = ProcessFigures::read();
+        assert!(figures.resident_bytes > 100_000 && figures.virtual_bytes >= figures.resident_bytes);
+        assert!(figures.open_fds >= 3 && figures.max_fds >= figures.open_fds);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+        assert!(figures.start_seconds > now - 86_400.0 && figures.start_seconds < now + 2.0);
+        assert!(figures.threads >= 1);
+    }
+}
