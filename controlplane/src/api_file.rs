@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ringway_core::model::{Api, STAGE_VARIABLES_MAX, Stage, is_stage_variable_name, is_stage_variable_value};
+use ringway_core::model::{Api, Stage, is_stage_variable_name, is_stage_variable_value};
 
 use crate::cursor::Cursor;
 use crate::document;
@@ -36,6 +36,9 @@ const STAGE_NOT_BUILT: [&str; 9] = [
     "tracingEnabled",
     "webAclArn",
 ];
+
+/// Most variables of a stage (tables.md §9.3).
+const STAGE_VARIABLES_MAX: usize = 100;
 
 /// Reads a file as text, so that a test or an embedded sample needs no disk.
 pub type Reader<'r> = &'r dyn Fn(&Path) -> io::Result<String>;

@@ -11,6 +11,7 @@ use ringway_core::model::{
     HttpMethod, HttpProxyIntegration, Integration, IntegrationResponse, Method, MockIntegration,
     ParameterSource, ParameterTarget, RequestParameter,
 };
+use ringway_core::snapshot::{CompileSettings, Registry, compile};
 
 const YAML: &str = include_str!("../../config/apis/petstore-v2.openapi.yaml");
 
@@ -158,14 +159,36 @@ fn no_text_panics() {
         _ => Err(io::ErrorKind::NotFound.into()),
     };
     let mut random = Random(0x5eed);
+    let mut compiled = 0;
     for _ in 0..1500 {
-        let text = random.mutated(YAML);
-        _ = import(&text, Path::new("x.yaml"), "api");
+        compiled += usize::from(compiles_if_it_loads(&random.mutated(YAML)));
         _ = import(&random.mutated(mock), Path::new("x.yaml"), "api");
         _ = import(&random.mutated(json), Path::new("x.json"), "api");
         _ = api_file::parse(&random.mutated(api_toml), Path::new("x.toml"), &reader);
         _ = process::parse(&random.mutated(process_toml), Path::new("x.toml"));
     }
+    assert!(compiled > 10, "only {compiled} documents were still valid");
+}
+
+/// Validation comes before compilation, which could not name a place: what the one accepts, the other must too.
+fn compiles_if_it_loads(document: &str) -> bool {
+    let api_toml = "restApiId = \"a\"\nbody = \"a.yaml\"\n\
+                    [[stages]]\nstageName = \"s\"\nvariables = { backend = \"h:1\" }\n";
+    let reader = |path: &Path| match path.to_str() {
+        Some("a.toml") => Ok(api_toml.to_owned()),
+        _ => Ok(document.to_owned()),
+    };
+    let Ok(loaded) = load_with(&[PathBuf::from("a.toml")], &reader) else { return false };
+    let settings = CompileSettings {
+        region: "us-east-1".into(),
+        account_id: "000000000000".into(),
+        execute_api_suffix: "amazonaws.com".into(),
+        default_log_format: "$context.requestId".into(),
+    };
+    if let Err(errors) = compile(&loaded.configuration, &settings, &mut Registry::new()) {
+        panic!("{errors:?} in\n{document}");
+    }
+    true
 }
 
 /// xorshift64

@@ -11,8 +11,7 @@ mod stage_variables;
 
 pub use selection_pattern::compile_selection_pattern;
 pub use stage_variables::{
-    STAGE_VARIABLE_NAME_MAX, STAGE_VARIABLE_VALUE_MAX, STAGE_VARIABLES_MAX, is_stage_variable_name,
-    is_stage_variable_value, stage_variables_of, substitute_stage_variables,
+    is_stage_variable_name, is_stage_variable_value, stage_variables_of, substitute_stage_variables,
 };
 
 /// Everything the gateway serves: the unit of a reload.

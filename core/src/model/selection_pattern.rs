@@ -17,7 +17,9 @@ pub fn compile_selection_pattern(pattern: &str) -> Result<Regex, String> {
     build(pattern).and_then(|_| build(&format!(r"\A(?:{pattern})\z"))).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => format!("needs more than {PATTERN_BYTES_MAX} bytes compiled"),
         // The last line says what; those before it draw the place.
-        error => error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        error => {
+            error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
     })
 }
 

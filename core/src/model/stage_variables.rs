@@ -5,22 +5,20 @@ use std::collections::BTreeMap;
 const OPEN: &str = "${";
 const PREFIX: &str = "${stageVariables.";
 
-/// Most variables of a stage.
-pub const STAGE_VARIABLES_MAX: usize = 100;
 /// Longest name, in characters.
-pub const STAGE_VARIABLE_NAME_MAX: usize = 64;
+const NAME_MAX: usize = 64;
 /// Longest value, in characters.
-pub const STAGE_VARIABLE_VALUE_MAX: usize = 512;
+const VALUE_MAX: usize = 512;
 
 /// Whether AWS accepts `name`: one to 64 letters, digits and underscores.
 pub fn is_stage_variable_name(name: &str) -> bool {
-    (1..=STAGE_VARIABLE_NAME_MAX).contains(&name.len())
+    (1..=NAME_MAX).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Whether AWS accepts `value`: one to 512 characters of `[A-Za-z0-9-._~:/?#&=,]`.
 pub fn is_stage_variable_value(value: &str) -> bool {
-    (1..=STAGE_VARIABLE_VALUE_MAX).contains(&value.len())
+    (1..=VALUE_MAX).contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&byte))
 }
 
@@ -44,10 +42,7 @@ pub fn stage_variables_of(uri: &str) -> Result<Vec<&str>, String> {
 /// # Errors
 /// Says which variable is not defined, or which `${` is not a reference. AWS answers such a call with 500; we refuse the
 /// stage instead.
-pub fn substitute_stage_variables(
-    uri: &str,
-    variables: &BTreeMap<String, String>,
-) -> Result<String, String> {
+pub fn substitute_stage_variables(uri: &str, variables: &BTreeMap<String, String>) -> Result<String, String> {
     let mut result = String::with_capacity(uri.len());
     let mut rest = uri;
     while let Some(start) = rest.find(OPEN) {
@@ -110,7 +105,9 @@ mod tests {
             substitute_stage_variables("http://${stageVariables.host}", &none),
             Err("stage variable `host` is not defined".to_owned())
         );
-        for bad in ["http://${host}", "http://${stageVariables.}", "http://${stageVariables.a-b}", "http://${"] {
+        for bad in
+            ["http://${host}", "http://${stageVariables.}", "http://${stageVariables.a-b}", "http://${"]
+        {
             assert!(stage_variables_of(bad).is_err(), "{bad}");
             assert!(substitute_stage_variables(bad, &none).is_err(), "{bad}");
         }
