@@ -1,6 +1,5 @@
-//! `cargo xtask verify fuzz`: every fuzz target for a while, from the committed corpus on.
+//! `cargo xtask verify fuzz`: every fuzz target for a while, from the committed seeds on.
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
@@ -104,16 +103,19 @@ struct Fuzzed {
 }
 
 fn run_target(target: &str, seconds: u64, scratch: &Scratch) -> Outcome<Fuzzed> {
-    // libFuzzer writes what it finds into the first directory: the committed corpus is only read.
+    // libFuzzer writes what it finds into the first directory: the committed seeds are only read.
     let found = scratch.file(target);
     std::fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;
     let mut command = fuzz(&["run", target]);
     command.arg(&found);
-    let committed = Path::new("fuzz/corpus").join(target);
-    if cargo::root().join(&committed).is_dir() {
-        command.arg(committed);
+    let fuzz_directory = cargo::root().join("fuzz");
+    let seeds = fuzz_directory.join("seeds").join(target);
+    if seeds.is_dir() {
+        command.arg(seeds);
     }
     command.args(["--", &format!("-max_total_time={seconds}"), "-print_final_stats=1"]);
+    // Words of HTTP are noise to a target of another format, and no harm.
+    command.arg(format!("-dict={}", fuzz_directory.join("http1.dict").display()));
     let output = command.output().map_err(|error| format!("{}: {error}", cargo::spell(&command)))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let runs = text
