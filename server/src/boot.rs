@@ -313,7 +313,7 @@ fn log_name(process: &ProcessConfig) -> String {
 
 /// Each client connection may need an upstream connection: says so where the limit of descriptors allows fewer.
 fn warn_of_few_descriptors(process: &ProcessConfig, cores: usize) {
-    let (needed, allowed) = (2 * process.connections_max as u64 * cores as u64, host::open_files_max());
+    let (needed, allowed) = (2 * process.connections_max as u64 * cores as u64, host::raise_open_files_max());
     if allowed < needed {
         tracing::warn!(
             "{allowed} open files are allowed; {cores} cores with connectionsMax = {} may need {needed} (ulimit -n, LimitNOFILE=)",

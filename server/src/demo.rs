@@ -85,7 +85,8 @@ fn write_files(directory: &Path, arguments: &DemoArgs, backend: SocketAddr) -> i
         "# Written by `ringway demo`; config/ringway.toml of the source describes every setting.\n\
          listen = [\"127.0.0.1:{port}\"]\n\
          admin = \"127.0.0.1:{admin_port}\"\n\
-         apis = [\"apis/*.toml\"]\n"
+         apis = [\"apis/*.toml\"]\n\
+         connectionsMax = 1000\n"
     );
     fs::write(directory.join("ringway.toml"), process)
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// The CPUs that this process may run on, and whether a CPU quota allows it fewer than it sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cpus {
@@ -79,12 +81,17 @@ impl ProcessFigures {
     }
 }
 
-/// The soft limit of open files; 0 where it cannot be read.
-pub(crate) fn open_files_max() -> u64 {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    field(&limits, "Max open files")
-        .and_then(|line| line.split_whitespace().next())
-        .map_or(0, |soft| soft.parse().unwrap_or(u64::MAX))
+/// The soft limit of open files.
+fn open_files_max() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Raises the soft limit of open files to the hard one, and tells it: the usual soft limit of 1,024 is for programs that use `select`.
+pub(crate) fn raise_open_files_max() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, the old limit is what there is; the caller judges the number.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    open_files_max()
 }
 
 #[cfg(test)]

@@ -211,3 +211,83 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes as many bytes of a call as it is told, then fails.
+    struct Narrow {
+        taken: Vec<u8>,
+        at_once: usize,
+        room: usize,
+    }
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let n = bytes.len().min(self.at_once).min(self.room);
+            if n == 0 && !bytes.is_empty() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.room -= n;
+            self.taken.extend_from_slice(&bytes[..n]);
+            Ok(n)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn partial_writes_are_continued() {
+        let mut out = Narrow { taken: Vec::new(), at_once: 3, room: usize::MAX };
+        write_batches(&mut out, &[b"first\n".to_vec(), Vec::new(), b"second\n".to_vec()]).unwrap();
+        assert_eq!(out.taken, b"first\nsecond\n");
+        write_batches(&mut out, &[]).unwrap();
+        write_batches(&mut out, &[Vec::new()]).unwrap();
+        out.room = 2;
+        let error = write_batches(&mut out, &[b"third\n".to_vec()]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+
+    fn pair() -> (Sender<Vec<u8>>, Receiver<Vec<u8>>, LogSource) {
+        let (full_in, full) = bounded(4);
+        let (empty, empty_out) = bounded(4);
+        (full_in, empty_out, LogSource { full, empty })
+    }
+
+    #[test]
+    fn lines_of_all_cores_are_written_and_their_buffers_come_back() {
+        let path = std::env::temp_dir().join(format!("ringway-log-writer-{}", std::process::id()));
+        let (first_in, first_out, first) = pair();
+        let (second_in, second_out, second) = pair();
+        let writer = LogWriter::start(Target::File(path.clone()), vec![first, second]).unwrap();
+        first_in.send(b"a\n".to_vec()).unwrap();
+        second_in.send(b"b\nc\n".to_vec()).unwrap();
+        assert_eq!(first_out.recv().unwrap(), b"", "it comes back empty");
+        assert_eq!(second_out.recv().unwrap(), b"");
+        drop(first_in);
+        second_in.send(b"d\n".to_vec()).unwrap();
+        drop(second_in);
+        writer.finish();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted() {
+        let (batches, _empty, source) = pair();
+        // The kernel's file that is always full.
+        let writer = LogWriter::start(Target::File("/dev/full".into()), vec![source]).unwrap();
+        let errors = writer.write_errors.clone();
+        batches.send(b"a\nb\n".to_vec()).unwrap();
+        batches.send(b"c\n".to_vec()).unwrap();
+        drop(batches);
+        writer.finish();
+        assert_eq!(errors.load(Relaxed), 3);
+    }
+}

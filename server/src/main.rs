@@ -20,6 +20,7 @@ mod sample_backend;
 mod signals;
 mod watch_files;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
             return if error.use_stderr() { cli::EXIT_CONFIGURATION.into() } else { ExitCode::SUCCESS };
         }
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    let colors = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colors).with_target(false).init();
     let code = match cli.command {
         cli::Command::Serve(arguments) => boot::serve(&arguments.config, arguments.driver, ""),
         cli::Command::Check(arguments) => check::run(&arguments.files),

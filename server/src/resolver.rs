@@ -135,3 +135,53 @@ fn next_lookup(answer: &Answer, now: Instant) -> Instant {
         Err(_) => now + RETRY,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(host: &str) -> Arc<EndpointAddresses> {
+        Arc::new(EndpointAddresses::new(host, 8080))
+    }
+
+    #[tokio::test]
+    async fn localhost_resolves_and_a_bad_name_keeps_what_it_had() {
+        let resolver = Resolver::from_system().unwrap();
+        // `.invalid` never exists (RFC 6761 §6.4), whether or not there is a name server to say so.
+        let (good, bad) = (named("localhost"), named("ringway-test.invalid"));
+        resolver.resolve_new(&[good.clone(), bad.clone()]).await;
+        assert!(!good.get().is_empty());
+        assert!(good.get().iter().all(|address| address.ip().is_loopback() && address.port() == 8080));
+        assert!(bad.get().is_empty());
+        let kept: SocketAddr = "192.0.2.1:8080".parse().unwrap();
+        bad.set(vec![kept]);
+        let answers = resolver.resolve(vec![bad.clone()]).await;
+        assert!(answers[0].outcome.is_err());
+        assert_eq!(*bad.get(), [kept]);
+    }
+
+    #[tokio::test]
+    async fn names_that_come_with_a_reload_are_kept_fresh() {
+        let resolver = Resolver::from_system().unwrap();
+        let (sender, receiver) = watch::channel(Vec::new());
+        let refreshing = tokio::spawn(resolver.keep_fresh(receiver));
+        let endpoint = named("localhost");
+        sender.send_replace(vec![endpoint.clone()]);
+        while endpoint.get().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        drop(sender);
+        refreshing.await.unwrap();
+    }
+
+    #[test]
+    fn a_time_to_live_is_kept_within_bounds() {
+        let now = Instant::now();
+        let answer = |outcome| Answer { endpoint: named("a.example"), outcome };
+        let valid_for = |seconds| answer(Ok((Vec::new(), now + Duration::from_secs(seconds))));
+        assert_eq!(next_lookup(&valid_for(0), now), now + REFRESH_MIN);
+        assert_eq!(next_lookup(&valid_for(30), now), now + Duration::from_secs(30));
+        assert_eq!(next_lookup(&valid_for(86_400), now), now + REFRESH_MAX);
+        assert_eq!(next_lookup(&answer(Err("none".into())), now), now + RETRY);
+    }
+}

@@ -8,8 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Only a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::client::{PATIENCE, http, read_answer};
 
 /// A running gateway with a directory of its own.
 struct Gateway {
@@ -139,21 +138,6 @@ fn answer(stream: TcpStream, text: &str) {
             return;
         }
     }
-}
-
-fn http(to: SocketAddr, method: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(to).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    read_answer(stream)
-}
-
-fn read_answer(mut stream: TcpStream) -> (u16, String) {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
-    (head[9..12].parse().unwrap(), body.to_owned())
 }
 
 /// The value of a series whose name begins so and holds all of `labels`, summed.

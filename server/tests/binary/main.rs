@@ -1,0 +1,7 @@
+//! Tests of the binary as its users meet it. One binary for all of them: it links once.
+#![forbid(unsafe_code)]
+
+mod client;
+mod command_line;
+mod demo;
+mod serving;
