@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -41,8 +41,6 @@ const RELOAD_WAIT: Duration = Duration::from_secs(30);
 pub(crate) struct Admin {
     /// One per core.
     pub(crate) cores: Vec<Arc<CoreCounters>>,
-    /// Whether every core listens.
-    pub(crate) listening: AtomicBool,
     /// Whether the process is on its way out.
     pub(crate) draining: AtomicBool,
     pub(crate) publisher: Arc<Publisher>,
@@ -55,7 +53,8 @@ pub(crate) struct Admin {
     pub(crate) loopback_only: bool,
 }
 
-/// Serves for as long as the process lives.
+/// Serves for as long as the process lives. Called once every core listens: until then connections wait in the backlog, and
+/// so to be answered by `/readyz` at all means to be ready, or to be draining.
 pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
     let bounded = Bounded { listener, permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
     // Accept errors are retried inside; there is no other way for it to end.
@@ -82,7 +81,7 @@ async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) ->
         let help = "this server answers only to localhost and loopback addresses in the Host header\n";
         return (StatusCode::FORBIDDEN, help).into_response();
     }
-    if request.method() == axum::http::Method::POST && request.headers().contains_key(header::ORIGIN) {
+    if request.method() == Method::POST && request.headers().contains_key(header::ORIGIN) {
         return (StatusCode::FORBIDDEN, "this server takes no requests of web pages\n").into_response();
     }
     next.run(request).await
@@ -122,11 +121,10 @@ async fn index(State(admin): State<Arc<Admin>>) -> Html<String> {
 
 async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
     let draining = admin.draining.load(Relaxed);
-    let ready = admin.listening.load(Relaxed) && !draining;
     let status = admin.status.load();
     let issues = status.last.as_ref().err().map(|refused| &refused.issues);
     let body = json!({
-        "ready": ready,
+        "ready": !draining,
         "draining": draining,
         "generation": admin.publisher.generation(),
         "cores": admin.cores.len(),
@@ -136,7 +134,7 @@ async fn readyz(State(admin): State<Arc<Admin>>) -> Response {
             "issues": issues.map_or_else(Vec::new, Clone::clone),
         },
     });
-    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let code = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (code, Json(body)).into_response()
 }
 
@@ -157,7 +155,7 @@ async fn scrape(State(admin): State<Arc<Admin>>) -> Response {
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response()
 }
 
-async fn reload(State(admin): State<Arc<Admin>>, _: HeaderMap) -> Response {
+async fn reload(State(admin): State<Arc<Admin>>) -> Response {
     let message =
         |code: StatusCode, message: &str| (code, Json(json!({ "message": message }))).into_response();
     match tokio::time::timeout(RELOAD_WAIT, admin.reload.reload()).await {

@@ -202,7 +202,6 @@ async fn start(
     let reload = worker.start();
     let admin = Arc::new(Admin {
         cores: counters,
-        listening: AtomicBool::new(true),
         draining: AtomicBool::new(false),
         publisher,
         status,

@@ -27,7 +27,7 @@ fn printed<'a>(lines: &'a str, end: &str) -> &'a str {
     let line = lines.lines().find(|line| line.contains("curl -i") && line.trim_matches('\'').ends_with(end));
     let line = line.unwrap_or_else(|| panic!("no curl line ends with {end}:\n{lines}"));
     let (_, url) = line.split_once("http://").unwrap();
-    &url[url.find('/').unwrap()..].trim_end_matches('\'')
+    url[url.find('/').unwrap()..].trim_end_matches('\'')
 }
 
 #[test]
