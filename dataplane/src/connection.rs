@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 
 use ringway_core::http1::ProtocolError;
@@ -58,14 +59,13 @@ impl SourceIp {
     }
 }
 
-/// Serves a connection until it ends.
-pub(crate) async fn serve<R: Runtime>(core: Rc<Core<R>>, stream: R::Stream) {
+/// Serves a connection until it ends. Not an `async fn`, which would hold the stream twice for the connection's whole life.
+pub(crate) fn serve<R: Runtime>(core: Rc<Core<R>>, stream: R::Stream) -> impl Future<Output = ()> {
     let slot = Rc::new(Slot { timer: Timer::new(core.runtime.wheel()), idle: Cell::new(false) });
     let key = core.connections.borrow_mut().insert(slot.clone());
     core.counters.connections.add(1);
     let source_ip = SourceIp::new(stream.peer_addr().ip());
-    let connection = Connection { core, stream, slot, key, source_ip };
-    connection.run().await;
+    Connection { core, stream, slot, key, source_ip }.run()
 }
 
 impl<R: Runtime> Drop for Connection<R> {
@@ -76,25 +76,26 @@ impl<R: Runtime> Drop for Connection<R> {
 }
 
 impl<R: Runtime> Connection<R> {
-    async fn run(&self) {
+    async fn run(self) {
         let mut next = Next::Input(None);
         loop {
             let input = match next {
-                Next::Answer(answer) => self.idle(self.stream.send_recv(answer, SMALL)).await,
+                Next::Answer(answer) => self.idle(pin!(self.stream.send_recv(answer, SMALL))).await,
                 Next::Input(Some(input)) => Some(input),
-                Next::Input(None) => self.idle(self.stream.recv(SMALL)).await,
+                Next::Input(None) => self.idle(pin!(self.stream.recv(SMALL))).await,
                 Next::Close => return,
             };
             let Some(input) = input else { return };
             let mut scratch = self.core.take_scratch();
-            next = self.request(input, &mut scratch).await;
+            // Boxed: what a request needs while it is under way is more than an idle connection should hold.
+            next = Box::pin(self.request(input, &mut scratch)).await;
             self.core.give_scratch(scratch);
         }
     }
 
     /// Waits for the first bytes of a request. `None`: the connection is over.
     #[inline]
-    async fn idle(&self, receive: impl Future<Output = std::io::Result<Buf>>) -> Option<Buf> {
+    async fn idle(&self, receive: Pin<&mut impl Future<Output = std::io::Result<Buf>>>) -> Option<Buf> {
         let core = &*self.core;
         if core.draining.get() {
             self.slot.timer.arm(0);
@@ -179,7 +180,8 @@ impl<R: Runtime> Connection<R> {
         record::finish(&env, &exchange, Times { started, ended: core.runtime.now() });
         drop(Buf::from(std::mem::take(&mut exchange.integration_request)));
         let out = Buf::from(std::mem::take(&mut exchange.out));
-        let close = exchange.close || core.draining.get();
+        // An answer that came before the request was whole: what is left of it cannot be told from a next request.
+        let close = exchange.close || core.draining.get() || env.upload.borrow().is_some();
         if env.client_left.get() {
             core.counters.client_aborts.add(1);
             return Next::Close;
@@ -190,7 +192,7 @@ impl<R: Runtime> Connection<R> {
                 Next::Close
             }
             Relayed::Encoded if close => self.close_after(out).await,
-            Relayed::Sent if close || env.upload.borrow().is_some() => self.close_after(Buf::default()).await,
+            Relayed::Sent if close => self.close_after(Buf::default()).await,
             Relayed::Encoded => match rest(&env, &input, after_body) {
                 None => Next::Answer(out),
                 Some(next) => match self.send_answer(out).await {

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use ringway_core::error::{GatewayError, IntegrationFault};
@@ -64,7 +64,10 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
         self.deadline.set(now + plan.timeout_nanos);
         // While the client sends its body, it is watched by receiving it.
         let client = (!exchange.body_pending).then_some(self.client);
-        let outcome = watch(self.timer, now, self.deadline.get(), client, self.call(plan, exchange)).await;
+        let outcome = {
+            let call = pin!(self.call(plan, exchange));
+            watch(self.timer, now, self.deadline.get(), client, call).await
+        };
         self.answered.set(self.core.runtime.now());
         match outcome {
             Ok(answer) => answer,

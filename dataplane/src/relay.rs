@@ -90,11 +90,11 @@ async fn relay_rest<R: Runtime>(
     let now = env.core.runtime.now();
     let outcome = {
         let mut body = pin!(pump(env, exchange, decoder, bytes));
-        let both = std::future::poll_fn(|cx| match env.poll_upload(cx) {
+        let both = pin!(std::future::poll_fn(|cx| match env.poll_upload(cx) {
             Some(UploadError::ClientLeft | UploadError::Body(_)) => Poll::Ready(Err(())),
             // The integration answers without reading the rest: that is its right.
             Some(UploadError::UpstreamClosed) | None => body.as_mut().poll(cx),
-        });
+        }));
         watch(env.timer, now, env.deadline.get(), client, both).await
     };
     match outcome {

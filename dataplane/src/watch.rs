@@ -1,7 +1,7 @@
 //! Waiting for an integration: cut by the deadline, and by the client when it leaves.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use ringway_ring::net::Stream;
@@ -19,15 +19,15 @@ pub(crate) enum Cut {
     ClientLeft,
 }
 
-/// Runs `work` until it is done, `deadline` passes, or the client leaves (unless `client` is `None`). Cut work is dropped.
+/// Runs `work` until it is done, `deadline` passes, or the client leaves (unless `client` is `None`). Cut work is to be dropped.
+/// It comes pinned: a future that is moved into another one is in memory twice, for every connection.
 pub(crate) async fn watch<S: Stream, F: Future>(
     timer: &Timer,
     now: u64,
     deadline: u64,
     client: Option<&S>,
-    work: F,
+    mut work: Pin<&mut F>,
 ) -> Result<F::Output, Cut> {
-    let mut work = pin!(work);
     timer.arm(deadline.min(now + PATIENCE_NANOS));
     if let Ok(output) = timer.guard(work.as_mut()).await {
         return Ok(output);

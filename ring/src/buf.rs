@@ -10,6 +10,8 @@ pub const LARGE: usize = 64 * 1024;
 /// How many free buffers of each class a thread keeps (at most 2 MiB + 4 MiB); more are given back to the allocator.
 const FREE_SMALL_MAX: usize = 256;
 const FREE_LARGE_MAX: usize = 64;
+/// How many small ones stay after [`give_back`]: each may keep a whole page of the allocator from being given back.
+const FREE_SMALL_KEPT: usize = 16;
 
 thread_local! {
     static FREE: RefCell<Free> = const { RefCell::new(Free { small: Vec::new(), large: Vec::new() }) };
@@ -25,6 +27,17 @@ struct Free {
 pub struct Buf {
     bytes: Vec<u8>,
     start: usize,
+}
+
+/// Gives free buffers of this thread back to the allocator, and the allocator's free pages back to the system. Costs up to
+/// milliseconds: for quiet moments after a burst, whose buffers would otherwise stay.
+pub fn give_back() {
+    FREE.with_borrow_mut(|free| {
+        free.small.truncate(FREE_SMALL_KEPT);
+        free.large.clear();
+    });
+    // SAFETY: collects only what mimalloc itself holds for this thread; where another allocator is in use, that is nothing.
+    unsafe { libmimalloc_sys::mi_collect(true) };
 }
 
 impl Buf {

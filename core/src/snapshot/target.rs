@@ -128,7 +128,7 @@ pub(super) fn compile_target(
     while let Some(open) = rest.find('{') {
         let close = rest[open..].find('}').ok_or_else(|| format!("{target}: {{ without }}"))? + open;
         if open > 0 {
-            parts.push(TargetPart::Literal(rest[..open].as_bytes().into()));
+            parts.push(TargetPart::Literal(rest.as_bytes()[..open].into()));
         }
         let name = rest[open + 1..close].trim_end_matches('+');
         parts.push(TargetPart::Value(value_of(name)?));

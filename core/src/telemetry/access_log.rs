@@ -146,7 +146,7 @@ pub fn compile(format: &str) -> Result<LogFormat, FormatError> {
     let mut rest = format;
     while let Some(start) = rest.find("$context.") {
         if start > 0 {
-            parts.push(Part::Literal(rest[..start].as_bytes().into()));
+            parts.push(Part::Literal(rest.as_bytes()[..start].into()));
         }
         let name = &rest[start + "$context.".len()..];
         let end =

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use monoio::net::{ListenerOpts, TcpListener, TcpStream};
 
+use crate::buf;
 use crate::net::{Listener, Runtime};
 use crate::wheel::Wheel;
 use stream::IdleReads;
@@ -24,6 +25,13 @@ use stream::IdleReads;
 /// How often pending reads are looked at, in nanoseconds. A read that is pending in two looks gives its buffer back,
 /// so that an idle connection keeps one for 50 to 100 ms.
 const SWEEP_NANOS: u64 = 50_000_000;
+
+/// After this many reads were cancelled, the next sweep that cancels hardly any gives their memory back.
+const GIVE_BACK_AFTER: usize = 512;
+/// A sweep that cancels fewer is a quiet one.
+const QUIET_SWEEP: usize = 64;
+/// At most once in this many sweeps (2 s).
+const GIVE_BACK_SWEEPS: u32 = 40;
 
 /// A handle on the runtime of this core.
 #[derive(Clone)]
@@ -147,8 +155,10 @@ async fn drive_wheel(wheel: Wheel) {
 
 /// Takes the buffers of reads that have been pending for a while.
 async fn sweep(core: Rc<Core>) {
+    let mut cancelled = 0;
+    let mut sweeps = 0;
     loop {
-        if core.idle_reads.direct() == 0 {
+        if core.idle_reads.direct() == 0 && cancelled < GIVE_BACK_AFTER {
             core.sweeping.set(false);
             std::future::poll_fn(|cx| {
                 if core.sweeping.get() {
@@ -160,7 +170,13 @@ async fn sweep(core: Rc<Core>) {
             .await;
         }
         core.wheel.sleep_until(monotonic_nanos() + SWEEP_NANOS).await;
-        core.idle_reads.sweep();
+        let now_cancelled = core.idle_reads.sweep();
+        cancelled += now_cancelled;
+        sweeps += 1;
+        if cancelled >= GIVE_BACK_AFTER && now_cancelled < QUIET_SWEEP && sweeps >= GIVE_BACK_SWEEPS {
+            (cancelled, sweeps) = (0, 0);
+            buf::give_back();
+        }
     }
 }
 

@@ -227,17 +227,20 @@ impl IdleReads {
         self.direct.get()
     }
 
-    /// Cancels the reads that were pending a whole sweep ago.
-    pub(super) fn sweep(&self) {
+    /// Cancels the reads that were pending a whole sweep ago; returns how many.
+    pub(super) fn sweep(&self) -> usize {
         let now = self.sweeps.get();
+        let mut cancelled = 0;
         for (_, slot) in self.slots.borrow_mut().iter_mut() {
             if slot.since != 0 && slot.since < now {
                 // The handle of the pending read stays cancelled; the slot goes on with a fresh canceller.
                 slot.canceller = std::mem::take(&mut slot.canceller).cancel();
                 slot.since = u32::MAX; // cancelled once is enough
+                cancelled += 1;
             }
         }
         self.sweeps.set(if now >= u32::MAX - 1 { 1 } else { now + 1 });
+        cancelled
     }
 }
 

@@ -168,6 +168,11 @@ impl World {
         self.shared.network.borrow().wire.hash()
     }
 
+    /// How often the network has failed so far, by its [`Faults`]: resets, false ends, stalls, connects without an answer, failed accepts.
+    pub fn faults_injected(&self) -> u64 {
+        self.shared.network.borrow().wire.faults_injected()
+    }
+
     /// For the message of a failed assertion: the seed, what is open, the violations and the latest events.
     pub fn report(&self) -> String {
         let network = self.shared.network.borrow();

@@ -31,6 +31,7 @@ pub(super) struct Wire {
     queue: BinaryHeap<Reverse<(u64, u64, Event)>>,
     scheduled: u64,
     hash: u64,
+    faults_injected: u64,
     recent: VecDeque<Record>,
     pub(super) violations: Vec<String>,
 }
@@ -51,6 +52,7 @@ impl Wire {
             queue: BinaryHeap::new(),
             scheduled: 0,
             hash: 0xcbf2_9ce4_8422_2325,
+            faults_injected: 0,
             recent: VecDeque::with_capacity(RECENT_MAX),
             violations: Vec::new(),
         }
@@ -87,6 +89,7 @@ impl Wire {
         self.mix(self.now);
         self.mix(subject);
         self.mix(amount);
+        self.faults_injected += u64::from(what.starts_with("fault"));
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
@@ -100,6 +103,10 @@ impl Wire {
 
     pub(super) fn hash(&self) -> u64 {
         self.hash
+    }
+
+    pub(super) fn faults_injected(&self) -> u64 {
+        self.faults_injected
     }
 
     pub(super) fn recent(&self) -> impl Iterator<Item = String> + '_ {
