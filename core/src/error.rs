@@ -19,6 +19,8 @@ pub enum GatewayError {
     RequestTooLarge,
     /// The request body does not follow its framing.
     BadRequestFraming,
+    /// The trailers of the request are larger than their limit.
+    TrailersTooLarge,
     /// All upstream connections of this core are busy and the wait queue is full.
     Overloaded,
 }
@@ -121,6 +123,15 @@ impl GatewayError {
             GatewayError::BadRequestFraming => {
                 ("DEFAULT_4XX", 400, "Bad Request", "BadRequestException", Fault::Client, true)
             }
+            // RFC 6585 §5; AWS names no type for it.
+            GatewayError::TrailersTooLarge => (
+                "DEFAULT_4XX",
+                431,
+                "Request Header Fields Too Large",
+                "BadRequestException",
+                Fault::Client,
+                true,
+            ),
             GatewayError::Overloaded => (
                 "DEFAULT_5XX",
                 503,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ahash::AHashMap;
 use ringway_core::snapshot::Snapshot;
+use ringway_core::telemetry::counters::CoreCounters;
 use ringway_ring::net::Runtime;
 
 use crate::upstream::Pool;
@@ -18,7 +19,11 @@ pub(crate) struct Adopted<R: Runtime> {
 
 impl<R: Runtime> Adopted<R> {
     /// Adopts `snapshot`. Pools of endpoints that `before` has too go on with their connections.
-    pub(crate) fn new(snapshot: Arc<Snapshot>, before: Option<&Adopted<R>>) -> Self {
+    pub(crate) fn new(
+        snapshot: Arc<Snapshot>,
+        before: Option<&Adopted<R>>,
+        counters: &Arc<CoreCounters>,
+    ) -> Self {
         let known: AHashMap<usize, &Rc<Pool<R>>> = before
             .iter()
             .flat_map(|before| before.snapshot.endpoints.iter().zip(&before.pools))
@@ -29,7 +34,7 @@ impl<R: Runtime> Adopted<R> {
             .iter()
             .map(|endpoint| match known.get(&Arc::as_ptr(endpoint).addr()) {
                 Some(pool) => (*pool).clone(),
-                None => Rc::new(Pool::new(endpoint.clone())),
+                None => Rc::new(Pool::new(endpoint.clone(), counters.clone())),
             })
             .collect();
         Adopted { snapshot, pools }

@@ -180,8 +180,7 @@ impl<R: Runtime> Connection<R> {
         record::finish(&env, &exchange, Times { started, ended: core.runtime.now() });
         drop(Buf::from(std::mem::take(&mut exchange.integration_request)));
         let out = Buf::from(std::mem::take(&mut exchange.out));
-        // An answer that came before the request was whole: what is left of it cannot be told from a next request.
-        let close = exchange.close || core.draining.get() || env.upload.borrow().is_some();
+        let close = exchange.close || core.draining.get();
         if env.client_left.get() {
             core.counters.client_aborts.add(1);
             return Next::Close;

@@ -128,13 +128,13 @@ impl<R: Runtime> Core<R> {
             runtime,
             settings: host.settings,
             head_limits,
-            counters: host.counters,
             connections: RefCell::new(Slab::new()),
             draining: Cell::new(false),
             log: RefCell::new(host.log),
             publisher: host.publisher,
             generation: Cell::new(generation),
-            adopted: RefCell::new(Rc::new(Adopted::new(snapshot, None))),
+            adopted: RefCell::new(Rc::new(Adopted::new(snapshot, None, &host.counters))),
+            counters: host.counters,
             ids: RefCell::new(IdSource::new(host.seed)),
             scratch: RefCell::new(Vec::new()),
             unix_offset: Cell::new(unix_offset),
@@ -155,7 +155,7 @@ impl<R: Runtime> Core<R> {
     fn adopt(&self) {
         let (generation, snapshot) = self.publisher.current();
         let before = self.adopted.borrow().clone();
-        let adopted = Rc::new(Adopted::new(snapshot, Some(&before)));
+        let adopted = Rc::new(Adopted::new(snapshot, Some(&before), &self.counters));
         *self.adopted.borrow_mut() = adopted;
         self.counters.generation.add(generation - self.generation.get());
         self.generation.set(generation);

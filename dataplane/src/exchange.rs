@@ -69,6 +69,8 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
             watch(self.timer, now, self.deadline.get(), client, call).await
         };
         self.answered.set(self.core.runtime.now());
+        // Sent whole meanwhile, the body leaves the connection where the next request begins.
+        exchange.body_pending &= self.rest.borrow().is_none();
         match outcome {
             Ok(answer) => answer,
             Err(Cut::Timeout) => {
@@ -93,7 +95,9 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
     async fn call(&self, plan: &HttpProxyPlan, exchange: &mut Exchange<'_>) -> Result<Buf, GatewayError> {
         let pool = &self.adopted.pools[plan.endpoint as usize];
         let idempotent = is_idempotent(exchange.head.method);
-        let mut lease = pool.acquire(self.core, false, !idempotent).await?;
+        // Nor can a body be sent twice that is not all here.
+        let careful = !idempotent || exchange.body_pending;
+        let mut lease = pool.acquire(self.core, false, careful).await?;
         loop {
             let mut out = std::mem::take(&mut exchange.integration_request);
             if let Some(body) = self.body.borrow_mut().as_mut() {
@@ -279,6 +283,7 @@ fn is_idempotent(method: Method) -> bool {
 fn body_error(error: ringway_core::http1::BodyError) -> GatewayError {
     match error.status() {
         413 => GatewayError::RequestTooLarge,
+        431 => GatewayError::TrailersTooLarge,
         _ => GatewayError::BadRequestFraming,
     }
 }

@@ -24,7 +24,7 @@ pub struct Exchange<'a> {
     pub extended_request_id: [u8; 16],
     /// Whether the connection is closed after the answer: set before the head of the answer is encoded.
     pub close: bool,
-    /// Whether the request body has not arrived whole: an answer that the gateway makes itself then closes the connection.
+    /// Whether the request body has not been taken whole: an answer that begins before it is closes the connection.
     pub body_pending: bool,
 
     /// Index of the stage, once resolved.

@@ -278,6 +278,8 @@ fn proxy_response<E: Env>(env: &E, exchange: &mut Exchange<'_>, bytes: &[u8]) {
     let mut out = env.buffer();
     let answer = &*exchange.answer;
     exchange.status = answer.status;
+    // An answer that came before the request was whole: what is left of it cannot be told from a next request.
+    exchange.close |= exchange.body_pending;
     encode::status_line(answer.status, &mut out);
     env.date_line(&mut out);
     respond::request_ids(exchange, &mut out);

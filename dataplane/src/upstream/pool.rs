@@ -23,6 +23,8 @@ const FRESH_NANOS: u64 = 200_000_000;
 /// Connections to one endpoint.
 pub(crate) struct Pool<R: Runtime> {
     endpoint: Arc<EndpointAddresses>,
+    /// Of its core: what is kept when the pool goes is counted off.
+    counters: Arc<CoreCounters>,
     pub(super) peers: RefCell<Vec<Peer<R::Stream>>>,
     /// The list that `peers` was made from.
     resolved: RefCell<Arc<Vec<SocketAddr>>>,
@@ -32,9 +34,10 @@ pub(crate) struct Pool<R: Runtime> {
 }
 
 impl<R: Runtime> Pool<R> {
-    pub(crate) fn new(endpoint: Arc<EndpointAddresses>) -> Self {
+    pub(crate) fn new(endpoint: Arc<EndpointAddresses>, counters: Arc<CoreCounters>) -> Self {
         Pool {
             endpoint,
+            counters,
             peers: RefCell::new(Vec::new()),
             resolved: RefCell::new(Arc::new(Vec::new())),
             open: Cell::new(0),
@@ -204,6 +207,15 @@ impl<R: Runtime> Pool<R> {
         } else {
             self.closed(&core.counters);
         }
+    }
+}
+
+impl<R: Runtime> Drop for Pool<R> {
+    /// No snapshot names the endpoint any more. Leases borrow the pool, so that only kept connections are left.
+    fn drop(&mut self) {
+        let idle: usize = self.peers.borrow().iter().map(|peer| peer.idle.len()).sum();
+        self.counters.upstream_idle.sub(idle as u64);
+        self.counters.upstream_connections.sub(self.open.get() as u64);
     }
 }
 
