@@ -1,0 +1,22 @@
+//! The gateway over real sockets: the binary as users start it, on both drivers, between a client and a backend that do as they are told.
+
+#![forbid(unsafe_code)]
+
+mod admin;
+mod bad_messages;
+mod bodies;
+mod command_line;
+mod demo;
+mod drain;
+mod external;
+mod headers;
+mod leaving;
+mod proxying;
+mod reload;
+mod stale;
+mod support;
+mod timeouts;
+
+// The corpora and their reader are shared with the codec's unit tests.
+#[path = "../../corpus/http1/reader.rs"]
+mod reader;
