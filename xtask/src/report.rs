@@ -47,12 +47,13 @@ pub(crate) struct Report {
     name: String,
     figures: Map<String, Value>,
     targets: Vec<Target>,
+    error: Option<String>,
 }
 
 impl Report {
     /// An empty report of `name`.
     pub(crate) fn new(name: &str) -> Self {
-        Report { name: name.to_owned(), figures: Map::new(), targets: Vec::new() }
+        Report { name: name.to_owned(), figures: Map::new(), targets: Vec::new(), error: None }
     }
 
     /// Adds a measured number. A number that is not finite is `null` and meets no target.
@@ -70,6 +71,11 @@ impl Report {
         self.targets.push(Target { figure: figure.into(), comparison, bound });
     }
 
+    /// Says why the run broke off. What was measured before stays, and nothing counts as met.
+    pub(crate) fn fail(&mut self, message: &str) {
+        self.error = Some(message.to_owned());
+    }
+
     fn is_met(&self, target: &Target) -> bool {
         let figure = self.figures.get(&target.figure).and_then(Value::as_f64);
         figure.is_some_and(|figure| target.comparison.holds(figure, target.bound))
@@ -77,7 +83,9 @@ impl Report {
 
     /// Whether there are targets and all of them are met.
     pub(crate) fn met(&self) -> bool {
-        !self.targets.is_empty() && self.targets.iter().all(|target| self.is_met(target))
+        self.error.is_none()
+            && !self.targets.is_empty()
+            && self.targets.iter().all(|target| self.is_met(target))
     }
 
     /// The object of the last line.
@@ -90,7 +98,12 @@ impl Report {
                 (target.figure.clone(), value)
             })
             .collect();
-        json!({ "name": self.name, "figures": self.figures, "targets": targets, "met": self.met() })
+        let mut object =
+            json!({ "name": self.name, "figures": self.figures, "targets": targets, "met": self.met() });
+        if let Some(error) = &self.error {
+            object["error"] = json!(error);
+        }
+        object
     }
 
     /// Prints the targets and, as the last line, the JSON object. Returns whether all targets are met.
@@ -112,11 +125,6 @@ impl Report {
         println!("{}", self.json());
         self.met()
     }
-}
-
-/// The last line of a run that could not be measured.
-pub(crate) fn failure(name: &str, message: &str) -> Value {
-    json!({ "name": name, "figures": {}, "targets": {}, "met": false, "error": message })
 }
 
 /// A number with as many digits as a person wants to read.
@@ -195,6 +203,17 @@ mod tests {
         assert!(!report.met(), "a figure that was not measured meets nothing");
         assert_eq!(report.json()["met"], false);
         assert_eq!(report.json()["targets"]["missing"]["met"], false);
+    }
+
+    #[test]
+    fn a_run_that_broke_off_is_not_met() {
+        let mut report = Report::new("x");
+        report.figure("failed", 0.0);
+        report.target("failed", Comparison::Equal, 0.0);
+        report.fail("the backend ended");
+        assert!(!report.met());
+        assert_eq!(report.json()["error"], "the backend ended");
+        assert_eq!(report.json()["figures"]["failed"], 0.0);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use ringway_benches::http;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// Opens many connections and keeps them.
 #[derive(Parser)]
@@ -42,10 +42,13 @@ enum Kind {
     Unread,
 }
 
-/// Ports of one source address that are used at most; then the next address of the loopback network is taken.
-const PORTS: usize = 20_000;
+/// Ports of one source address that are used at most; then the next address of the loopback network is taken. None is
+/// 127.0.0.1, whose ports may still be waiting for the last packets of other loads.
+const PORTS: usize = 10_000;
 /// Connections that are being opened at one time.
 const OPENING: usize = 256;
+/// Idle connections that have their last exchange at one time: all at once would be a storm, and no idleness.
+static LAST: Semaphore = Semaphore::const_new(OPENING);
 /// Announced by uploads; far more than they ever send.
 const UPLOAD_LENGTH: usize = 100_000;
 
@@ -105,13 +108,17 @@ async fn hold(
     match options.kind {
         Kind::Idle => {
             tokio::select! {
-                end = stream.read_u8() => Err(unexpected(end)),
-                () = stop_of(&mut stopped) => exchange(&mut stream, options).await,
+                end = unasked(&mut stream) => Err(end),
+                () = stop_of(&mut stopped) => {
+                    // Never closed.
+                    let _turn = LAST.acquire().await;
+                    exchange(&mut stream, options).await
+                }
             }
         }
         Kind::Upload => loop {
             tokio::select! {
-                end = stream.read_u8() => break Err(unexpected(end)),
+                end = unasked(&mut stream) => break Err(end),
                 () = stop_of(&mut stopped) => break Ok(()),
                 () = tokio::time::sleep(Duration::from_secs(1)) => stream.write_all(b"x").await?,
             }
@@ -128,16 +135,24 @@ async fn stop_of(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
-fn unexpected(end: io::Result<u8>) -> io::Error {
-    match end {
-        Ok(_) => io::Error::other("the server sent what nothing asked for"),
+/// Waits for what should not come: an answer too early, or the end.
+async fn unasked(stream: &mut TcpStream) -> io::Error {
+    if let Err(error) = stream.readable().await {
+        return error;
+    }
+    let mut bytes = [0; 512];
+    match stream.try_read(&mut bytes) {
+        Ok(0) => io::ErrorKind::UnexpectedEof.into(),
+        Ok(length) => {
+            io::Error::other(format!("the server said unasked: {}", bytes[..length].escape_ascii()))
+        }
         Err(error) => error,
     }
 }
 
 async fn begin(options: &Options, index: usize) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    let source = Ipv4Addr::new(127, 0, 0, 1 + (index / PORTS) as u8);
+    let source = Ipv4Addr::new(127, 0, 1, 1 + (index / PORTS) as u8);
     socket.bind((IpAddr::V4(source), 0).into())?;
     if matches!(options.kind, Kind::Unread) {
         // Otherwise this side's kernel takes megabytes of what should weigh on the server.

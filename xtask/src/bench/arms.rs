@@ -109,7 +109,7 @@ impl Site {
 worker_processes 1;
 worker_rlimit_nofile 20000;
 pid {pid};
-error_log {errors} warn;
+error_log stderr warn;
 {user}
 events {{ worker_connections 19000; }}
 http {{
@@ -142,7 +142,6 @@ http {{
 }}
 "#,
             pid = file("nginx.pid"),
-            errors = file("nginx.error.log"),
             // A worker of another user could not write into our directory.
             user = if packages::is_root() { "user root;" } else { "" },
             log = log.display(),
@@ -152,7 +151,7 @@ http {{
         );
         let path = self.scratch.write("nginx.conf", &configuration)?;
         let mut command = Command::new("nginx");
-        command.arg("-c").arg(path).args(["-e", &file("nginx.error.log")]);
+        command.arg("-c").arg(path).args(["-e", "stderr"]);
         Ok(Arm::new("nginx", self.start("nginx", &command, address)?, Some(log)))
     }
 

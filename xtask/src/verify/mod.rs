@@ -8,7 +8,7 @@ mod sim;
 use std::process::ExitCode;
 
 use crate::options::Options;
-use crate::report::{self, Report};
+use crate::report::Report;
 use crate::{Outcome, usage};
 
 /// Something that `verify` or `bench` runs by name.
@@ -60,13 +60,9 @@ pub(crate) fn dispatch(command: &str, checks: &[Check], options: &Options) -> Ex
         return usage(&format!("there is no {command} `{name}`; `cargo xtask {command} --list` lists them"));
     };
     let mut report = Report::new(check.name);
-    match (check.run)(options, &mut report) {
-        Ok(()) if report.finish() => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
-        Err(message) => {
-            eprintln!("{command} {name}: {message}");
-            println!("{}", report::failure(check.name, &message));
-            ExitCode::FAILURE
-        }
+    if let Err(message) = (check.run)(options, &mut report) {
+        eprintln!("{command} {name}: {message}");
+        report.fail(&message);
     }
+    if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
