@@ -74,6 +74,7 @@ pub(crate) struct Core<R: Runtime> {
     generation: Cell<u64>,
     adopted: RefCell<Rc<Adopted<R>>>,
     ids: RefCell<IdSource>,
+    #[allow(clippy::vec_box)] // a request holds one across its waits, and moving it would copy both heads
     scratch: RefCell<Vec<Box<Scratch>>>,
     /// Wall clock minus monotonic clock, in nanoseconds.
     unix_offset: Cell<u64>,

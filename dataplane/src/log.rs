@@ -9,7 +9,13 @@ use ringway_core::telemetry::counters::Counter;
 #[derive(Debug)]
 pub struct LogSink {
     batch: Vec<u8>,
-    channel: Option<(Sender<Vec<u8>>, Receiver<Vec<u8>>)>,
+    channel: Option<Channel>,
+}
+
+#[derive(Debug)]
+struct Channel {
+    full: Sender<Vec<u8>>,
+    empty: Receiver<Vec<u8>>,
 }
 
 /// The writer's end.
@@ -25,7 +31,8 @@ pub struct LogSource {
 pub fn log_channel() -> (LogSink, LogSource) {
     let (full_in, full) = bounded(LOG_BATCHES_MAX);
     let (empty, empty_out) = bounded(LOG_BATCHES_MAX);
-    (LogSink { batch: Vec::new(), channel: Some((full_in, empty_out)) }, LogSource { full, empty })
+    let channel = Channel { full: full_in, empty: empty_out };
+    (LogSink { batch: Vec::new(), channel: Some(channel) }, LogSource { full, empty })
 }
 
 impl LogSink {
@@ -52,7 +59,7 @@ impl LogSink {
 
     /// Hands the lines so far to the writer.
     pub fn flush(&mut self, dropped: &Counter) {
-        let Some((full, empty)) = &self.channel else { return };
+        let Some(Channel { full, empty }) = &self.channel else { return };
         if self.batch.is_empty() {
             return;
         }

@@ -41,15 +41,21 @@ fn count(
     integration: Option<u64>,
 ) {
     let total = times.ended.saturating_sub(times.started);
+    let class = usize::from(exchange.status / 100).clamp(1, 5) - 1;
     match exchange.route {
         Some(route) => {
             let slot = snapshot.routes[route as usize].metric_slot;
             if let Some(route) = counters.route(slot) {
-                let class = usize::from(exchange.status / 100).clamp(1, 5) - 1;
                 route.classes[class].add(1);
             }
         }
-        None => counters.unrouted.add(1),
+        None => {
+            counters.unrouted.add(1);
+            // Slot 0 belongs to no route: its labels say `other`.
+            if let Some(other) = counters.route(0) {
+                other.classes[class].add(1);
+            }
+        }
     }
     let Some(stage) = exchange.stage else { return };
     if let Some(stage) = counters.stage(snapshot.stages[stage as usize].metric_slot) {

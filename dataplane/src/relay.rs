@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
-use ringway_core::http1::{BodyDecoder, BodyError, encode};
+use ringway_core::http1::{BodyDecoder, BodyError, BodyLength, encode};
 use ringway_core::pipeline::{Exchange, ResponseFraming};
 use ringway_ring::buf::{Buf, LARGE, SMALL};
 use ringway_ring::net::{Runtime, Stream};
@@ -32,6 +32,12 @@ pub(crate) async fn relay<R: Runtime>(
 ) -> Relayed {
     let mut decoder = BodyDecoder::new(exchange.answer.body);
     let head_len = exchange.answer.len;
+    if exchange.framing == ResponseFraming::Complete {
+        // A body that the client did not ask for (HEAD): it passes nowhere, and only one that is all here leaves its connection fit.
+        let whole = skip(&mut decoder, &bytes[head_len..]);
+        release(env, exchange, whole == Some(bytes.len() - head_len));
+        return Relayed::Encoded;
+    }
     if exchange.out.len() + bytes.len() - head_len + 64 <= SMALL {
         match append(exchange, &mut decoder, &bytes[head_len..]) {
             Ok(consumed) if decoder.is_done() => {
@@ -71,6 +77,15 @@ fn append(exchange: &mut Exchange<'_>, decoder: &mut BodyDecoder, input: &[u8]) 
     Ok(at)
 }
 
+/// Takes the body from `input`: how many bytes, if it is all there.
+fn skip(decoder: &mut BodyDecoder, input: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < input.len() && !decoder.is_done() {
+        at += decoder.decode(&input[at..]).ok()?.consumed;
+    }
+    decoder.is_done().then_some(at)
+}
+
 /// The answer is whole: its connection may serve another, if both sides are done and nothing is left over.
 fn release<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'_>, clean: bool) {
     let uploaded = env.upload.borrow().is_none();
@@ -97,6 +112,8 @@ async fn relay_rest<R: Runtime>(
         }));
         watch(env.timer, now, env.deadline.get(), client, both).await
     };
+    // The body is the integration's time too: the gateway only passes it on.
+    env.answered.set(env.core.runtime.now());
     match outcome {
         Ok(Ok(clean)) => {
             release(env, exchange, clean);
@@ -124,11 +141,14 @@ async fn pump<R: Runtime>(
     let upstream = env.lease.borrow().as_ref().map(|lease| lease.stream().clone()).ok_or(())?;
     let mut clean = true;
     let mut capacity = SMALL;
+    // What arrives in chunks, or leaves in chunks, is not the same run of bytes on both sides.
+    let reframed =
+        exchange.framing == ResponseFraming::Chunked || exchange.answer.body == BodyLength::Chunked;
     loop {
         let received = input.len();
-        let consumed = match exchange.framing {
-            ResponseFraming::Chunked => send_chunked(env, exchange, &mut decoder, input).await?,
-            _ => send_plain(env, exchange, &mut decoder, input).await?,
+        let consumed = match reframed {
+            true => send_reframed(env, exchange, &mut decoder, input).await?,
+            false => send_plain(env, exchange, &mut decoder, input).await?,
         };
         clean &= consumed == received;
         if decoder.is_done() {
@@ -147,7 +167,7 @@ async fn pump<R: Runtime>(
     }
 }
 
-async fn send_chunked<R: Runtime>(
+async fn send_reframed<R: Runtime>(
     env: &ExchangeEnv<'_, R>,
     exchange: &mut Exchange<'_>,
     decoder: &mut BodyDecoder,

@@ -1,5 +1,5 @@
-//! The route tree finds what a linear search over all resources finds: among the resources that match, the one whose segments are, from left to
-//! right, literal before variable before greedy.
+//! The route tree finds what a linear search over all resources finds: among the resources that match, the one whose
+//! segments are, from left to right, literal before variable before greedy.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,10 +1,8 @@
 //! Compiles MOCK integrations: which response answers is known before any request comes.
 
-use regex::Regex;
-
 use super::{MockPlan, MockResponse};
 use crate::http1::encode;
-use crate::model::{IntegrationResponse, MockIntegration};
+use crate::model::{IntegrationResponse, MockIntegration, compile_selection_pattern};
 
 /// Chooses the response by its selection pattern (whole match against the status code, spec sheet §4) and encodes it.
 pub(super) fn compile(mock: &MockIntegration) -> Result<MockPlan, String> {
@@ -19,7 +17,7 @@ fn select(mock: &MockIntegration) -> Result<Option<&IntegrationResponse>, String
             let Some(pattern) = response.selection_pattern.as_deref().filter(|p| !p.is_empty()) else {
                 continue;
             };
-            let regex = Regex::new(&format!("^(?:{pattern})$")).map_err(|e| format!("{pattern}: {e}"))?;
+            let regex = compile_selection_pattern(pattern).map_err(|error| format!("{pattern}: {error}"))?;
             if regex.is_match(&status) {
                 return Ok(Some(response));
             }

@@ -23,8 +23,8 @@ impl Publisher {
         })
     }
 
-    /// Replaces the snapshot; returns its generation and the one that it replaced, so that the caller frees that one (cores hold it until their
-    /// last exchange of it ends) away from the data cores. Calls come from one thread.
+    /// Replaces the snapshot; returns its generation and the one that it replaced, so that the caller frees that one away
+    /// from the data cores (they hold it until their last exchange of it ends). Calls come from one thread.
     pub fn publish(&self, snapshot: Snapshot) -> (u64, Arc<Snapshot>) {
         let generation = self.generation.load(Ordering::Relaxed) + 1;
         let old = self.current.swap(Arc::new((generation, Arc::new(snapshot))));

@@ -96,7 +96,7 @@ impl Runtime for MonoioRuntime {
 
     async fn connect(&self, to: SocketAddr) -> io::Result<MonoioStream> {
         let stream = TcpStream::connect_addr(to).await?;
-        MonoioStream::new(stream, to, self.core.clone())
+        MonoioStream::connected(stream, to, self.core.clone())
     }
 }
 
@@ -111,7 +111,7 @@ impl Listener for MonoioListener {
 
     async fn accept(&self) -> io::Result<MonoioStream> {
         let (stream, peer) = self.listener.accept().await?;
-        MonoioStream::new(stream, peer, self.core.clone())
+        MonoioStream::accepted(stream, peer, self.core.clone())
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
