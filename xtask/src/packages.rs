@@ -20,7 +20,7 @@ pub(crate) const NGINX: Tool =
     Tool { program: "nginx", package: "nginx-light", why: "a peer to measure beside" };
 pub(crate) const HAPROXY: Tool =
     Tool { program: "haproxy", package: "haproxy", why: "a peer to measure beside" };
-pub(crate) const WRK: Tool = Tool { program: "wrk", package: "wrk", why: "the load of saturated slices" };
+pub(crate) const WRK: Tool = Tool { program: "wrk", package: "wrk", why: "load for tests and benches" };
 pub(crate) const TASKSET: Tool = Tool {
     program: "taskset",
     package: "util-linux",

@@ -3,12 +3,11 @@
 use crate::packages::{self, Tool};
 use crate::{Outcome, cargo};
 
-/// Programs that tests call.
-const TOOLS: &[Tool] = &[Tool {
-    program: "curl",
-    package: "curl",
-    why: "integration tests drive the gateway with a client that nobody here wrote",
-}];
+/// Programs that tests call: clients that nobody here wrote. Without them those tests say that they are skipped.
+const TOOLS: &[Tool] = &[
+    Tool { program: "curl", package: "curl", why: "integration tests and the demo's lines are run with it" },
+    packages::WRK,
+];
 
 /// Installs what is missing and runs unit, integration, simulation and documentation tests.
 pub(crate) fn run() -> Outcome<()> {

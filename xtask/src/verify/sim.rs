@@ -11,6 +11,9 @@ use crate::{Outcome, cargo};
 /// What the simulation prints before its figures (tests/tests/simulation).
 const MARK: &str = "simulation: ";
 
+/// Characters of a violation that are shown.
+const VIOLATION_SHOWN: usize = 300;
+
 /// Runs the seeds, then the planted bug.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     options.only(&["seeds", "planted-seeds"])?;
@@ -28,10 +31,11 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     }
     print!("\n{}", table.text());
     report.figure("failed", f64::from(u8::from(!clean.passed)));
-    report.figure("planted_bug_found", f64::from(u8::from(!planted.passed && planted.ran)));
+    report.figure("planted_bug_found", f64::from(u8::from(!planted.passed && planted.violation.is_some())));
     if let Some(line) = &planted.violation {
+        let line: String = line.chars().take(VIOLATION_SHOWN).collect();
         println!("the planted bug was found: {line}");
-        report.text("planted_bug", line.as_str());
+        report.text("planted_bug", line);
     }
     report.target("seeds", Comparison::AtLeast, seeds as f64);
     report.target("failed", Comparison::Equal, 0.0);
@@ -41,9 +45,8 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
 
 struct Simulated {
     passed: bool,
-    /// Whether a test ran at all: a build that fails finds no bug.
-    ran: bool,
     figures: Value,
+    /// What was broken, with the seed that shows it.
     violation: Option<String>,
 }
 
@@ -54,6 +57,7 @@ fn simulate(seeds: u64, features: &[&str]) -> Outcome<Simulated> {
     println!("$ RINGWAY_SIM_SEEDS={seeds} {}", cargo::spell(&command));
     let output = output_of(&mut command)?;
     let ran = output.text.lines().any(|line| line.starts_with("running ") && !line.starts_with("running 0 "));
+    // A build that fails finds no bug.
     if !ran {
         return Err(format!("no test ran:\n{}", output.text));
     }
@@ -65,7 +69,7 @@ fn simulate(seeds: u64, features: &[&str]) -> Outcome<Simulated> {
     let figures = figures.map_err(|error| format!("the line `{MARK}` is no JSON: {error}"))?;
     let violation =
         output.text.lines().find(|line| line.contains("RINGWAY_SIM_SEED=")).map(|l| l.trim().to_owned());
-    Ok(Simulated { passed: output.passed, ran, figures, violation })
+    Ok(Simulated { passed: output.passed, figures, violation })
 }
 
 struct Output {
