@@ -110,7 +110,10 @@ impl Load {
                 format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", options.target).into_bytes()
             })
             .collect();
-        if requests.is_empty() || options.rate <= 0.0 || options.connections == 0 {
+        if requests.is_empty()
+            || !(options.rate > 0.0 && options.rate.is_finite())
+            || options.connections == 0
+        {
             return Err(io::Error::other("there must be a path, a rate and a connection"));
         }
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;

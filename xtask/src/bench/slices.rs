@@ -13,13 +13,16 @@ use crate::{Outcome, host};
 
 /// How a series of slices is run.
 pub(crate) struct Plan {
-    /// Slices of each arm.
+    /// Good slices that each arm should have; dropped ones are made up for, up to [`PATIENCE`] times as many.
     pub(crate) rounds: usize,
     /// Seconds of load in a slice.
     pub(crate) seconds: u32,
     /// A slice in which other processes used more of a core than this share is dropped.
     pub(crate) disturbance: f64,
 }
+
+/// Rounds at most, as a multiple of the wanted ones.
+const PATIENCE: usize = 4;
 
 /// One slice of one arm.
 #[derive(Clone, Copy)]
@@ -107,9 +110,12 @@ pub(crate) fn run(
     random: &mut Random,
 ) -> Outcome<Series> {
     let script = wrk::write_script(&site.scratch)?;
-    let mut series =
-        Series { connections, slices: vec![vec![None; plan.rounds]; arms.len()], disturbed: 0, failed: 0 };
-    for round in 0..plan.rounds {
+    let mut series = Series { connections, slices: vec![Vec::new(); arms.len()], disturbed: 0, failed: 0 };
+    for round in 0..plan.rounds * PATIENCE {
+        if series.good() >= plan.rounds {
+            break;
+        }
+        series.slices.iter_mut().for_each(|slices| slices.push(None));
         for index in random.order(arms.len()) {
             let arm = &arms[index];
             let measured = measure(site, arms, arm, &script, connections, plan.seconds)?;
@@ -131,7 +137,10 @@ pub(crate) fn run(
             *lines += arm.take_log_lines()?;
         }
     }
-    let total = plan.rounds * arms.len();
+    let total: usize = series.slices.iter().map(Vec::len).sum();
+    if series.good() == 0 {
+        return Err(format!("{} of {total} slices were disturbed by other processes", series.disturbed));
+    }
     if series.failed * 20 > total {
         return Err(format!("{} of {total} slices had failed requests", series.failed));
     }
@@ -195,6 +204,11 @@ fn check_bytes(arm: &Arm, counted: &wrk::Counted, size: usize) -> Outcome<()> {
 }
 
 impl Series {
+    /// Good slices of the arm that has fewest.
+    fn good(&self) -> usize {
+        self.slices.iter().map(|slices| slices.iter().flatten().count()).min().unwrap_or(0)
+    }
+
     /// One column of one arm, by round.
     pub(crate) fn column(&self, arm: usize, figure: fn(&Slice) -> f64) -> Vec<Option<f64>> {
         self.slices[arm].iter().map(|slice| slice.as_ref().map(figure)).collect()
