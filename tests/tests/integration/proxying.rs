@@ -190,13 +190,17 @@ fn an_early_answer_ends_the_upload(driver: &'static str) {
     for framing in ["Content-Length: 5000000", "Transfer-Encoding: chunked"] {
         let mut client = Client::connect(gateway.listen);
         client.send(format!("POST /early HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n"));
-        let body = noise(1, 5_000_000);
-        // The gateway takes some of it, and at some point no more.
-        let upload =
-            client.send_beside(if framing.starts_with("Content") { body } else { chunked(&body, 10_000) });
+        let mut body = noise(1, 5_000_000);
+        if framing.starts_with("Transfer") {
+            body = chunked(&body, 10_000);
+        }
+        // The sockets' buffers may hold all that is sent, but the end is still to come when the answer does.
+        let end = body.split_off(body.len() - 1_000);
+        let upload = client.send_beside(body);
         let answer = client.answer("POST");
         assert_eq!((answer.status, answer.text().as_str()), (413, "too much"), "{framing}");
         assert_eq!(answer.head.get("Connection"), Some("close"), "{framing}");
+        let _ = client.try_send(end);
         client.expect_end();
         upload.join().unwrap();
     }
