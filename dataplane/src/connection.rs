@@ -155,6 +155,7 @@ impl<R: Runtime> Connection<R> {
             lease: RefCell::new(None),
             upload: RefCell::new(None),
             rest: RefCell::new(None),
+            torn: Cell::new(false),
             client_left: Cell::new(false),
             deadline: Cell::new(0),
             called: Cell::new(0),
@@ -186,12 +187,9 @@ impl<R: Runtime> Connection<R> {
             return Next::Close;
         }
         match relayed {
-            Relayed::Cut => {
-                self.stream.set_abortive();
-                Next::Close
-            }
-            Relayed::Encoded if close => self.close_after(out).await,
-            Relayed::Sent if close => self.close_after(Buf::default()).await,
+            _ if env.torn.get() => self.cut(),
+            Relayed::Cut => self.cut(),
+            Relayed::Encoded | Relayed::Sent if close => self.close_after(out, env.discard_upload()).await,
             Relayed::Encoded => match rest(&env, &input, after_body) {
                 None => Next::Answer(out),
                 Some(next) => match self.send_answer(out).await {
@@ -203,13 +201,20 @@ impl<R: Runtime> Connection<R> {
         }
     }
 
+    /// What the client received is not whole, and no byte that could follow would say so.
+    #[cold]
+    fn cut(&self) -> Next {
+        self.stream.set_abortive();
+        Next::Close
+    }
+
     /// The codec refused what came: say why, and close.
     #[cold]
     async fn refuse(&self, error: ProtocolError) -> Next {
         self.core.counters.protocol_errors.add(1);
         let mut out = Buf::with_capacity(SMALL).into_vec();
         pipeline::protocol_response(error, self.core.clock.borrow_mut().date_line(), &mut out);
-        self.close_after(Buf::from(out)).await
+        self.close_after(Buf::from(out), std::future::ready(())).await
     }
 
     /// Sends an answer while the next request is here already. False: the client does not take it.
@@ -221,12 +226,16 @@ impl<R: Runtime> Connection<R> {
 
     /// Sends a last answer and closes so that the client can read it: what it still sends is read for a while, because closing with
     /// unread bytes would reset the connection and throw the answer away (RFC 9112 §9.6).
-    async fn close_after(&self, out: Buf) -> Next {
+    /// `body` takes what is left of a request body.
+    async fn close_after(&self, out: Buf, body: impl Future<Output = ()>) -> Next {
         if !out.is_empty() && !self.send_answer(out).await {
             return Next::Close;
         }
         self.stream.shutdown_send();
         self.slot.timer.arm(self.core.runtime.now() + LINGER_NANOS);
+        if self.slot.timer.guard(pin!(body)).await.is_err() {
+            return Next::Close;
+        }
         let mut left = LINGER_BYTES_MAX;
         while let Ok(Ok(bytes)) = self.slot.timer.guard(self.stream.recv(SMALL)).await {
             if bytes.is_empty() || bytes.len() > left {

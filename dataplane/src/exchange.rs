@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::Poll;
 
 use ringway_core::error::{GatewayError, IntegrationFault};
@@ -16,12 +17,15 @@ use ringway_ring::wheel::Timer;
 
 use crate::adopted::Adopted;
 use crate::core::Core;
-use crate::request_body::{RequestBody, UploadError, upload};
+use crate::request_body::{RequestBody, UploadError, Upstream, upload};
 use crate::upstream::Lease;
 use crate::watch::{Cut, watch};
 
 /// A body that is still being sent while the answer comes: only requests whose body was not all there have one.
-pub(crate) type Upload<'a> = Pin<Box<dyn Future<Output = Result<Buf, UploadError>> + 'a>>;
+pub(crate) struct Upload<'a, R: Runtime> {
+    sending: Pin<Box<dyn Future<Output = Result<Buf, UploadError>> + 'a>>,
+    upstream: Upstream<R::Stream>,
+}
 
 /// The core as one exchange sees it.
 pub(crate) struct ExchangeEnv<'a, R: Runtime> {
@@ -33,14 +37,16 @@ pub(crate) struct ExchangeEnv<'a, R: Runtime> {
     pub(crate) body: RefCell<Option<RequestBody>>,
     /// The connection that answers, from the head of the answer on.
     pub(crate) lease: RefCell<Option<Lease<'a, R>>>,
-    pub(crate) upload: RefCell<Option<Upload<'a>>>,
+    pub(crate) upload: RefCell<Option<Upload<'a, R>>>,
     /// What the client sent after the body: set when the body came in pieces.
     pub(crate) rest: RefCell<Option<Buf>>,
+    /// An interim answer was begun: until it is sent whole, no other can be.
+    pub(crate) torn: Cell<bool>,
     /// Nobody is left to answer.
     pub(crate) client_left: Cell<bool>,
     /// When the exchange ends at the latest; set when the integration is called.
     pub(crate) deadline: Cell<u64>,
-    /// When the integration was called, and when the head of its answer was there.
+    /// When the integration was called, and when its answer was there: the head, or all of it where it was relayed.
     pub(crate) called: Cell<u64>,
     pub(crate) answered: Cell<u64>,
 }
@@ -62,11 +68,10 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
         let now = self.core.runtime.now();
         self.called.set(now);
         self.deadline.set(now + plan.timeout_nanos);
-        // While the client sends its body, it is watched by receiving it.
-        let client = (!exchange.body_pending).then_some(self.client);
         let outcome = {
             let call = pin!(self.call(plan, exchange));
-            watch(self.timer, now, self.deadline.get(), client, call).await
+            watch(self.timer, now, self.deadline.get(), self.client, || self.upload.borrow().is_none(), call)
+                .await
         };
         self.answered.set(self.core.runtime.now());
         // Sent whole meanwhile, the body leaves the connection where the next request begins.
@@ -90,11 +95,17 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
         self.body.borrow().as_ref().is_none_or(RequestBody::is_done)
     }
 
+    /// Whether the integration was sent the whole request: what follows on its connection is a request of its own.
+    pub(crate) fn request_is_sent(&self) -> bool {
+        let at_once = self.body.borrow().as_ref().is_some_and(RequestBody::is_done);
+        at_once || self.rest.borrow().is_some()
+    }
+
     /// Sends the request and waits for the head of the answer; sends it again when a kept connection turns out to be stale and that is
     /// safe: no byte of an answer was seen, the whole request is still here, and the method is idempotent (RFC 9110 §9.2.2).
     async fn call(&self, plan: &HttpProxyPlan, exchange: &mut Exchange<'_>) -> Result<Buf, GatewayError> {
         let pool = &self.adopted.pools[plan.endpoint as usize];
-        let idempotent = is_idempotent(exchange.head.method);
+        let idempotent = is_idempotent(exchange.integration_method);
         // Nor can a body be sent twice that is not all here.
         let careful = !idempotent || exchange.body_pending;
         let mut lease = pool.acquire(self.core, false, careful).await?;
@@ -139,8 +150,13 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
     /// Sends a request whose body is still coming, until the answer begins. The upload goes on while the answer is read.
     async fn stream_request(&self, lease: &Lease<'a, R>, first: Buf) -> Result<Option<Buf>, GatewayError> {
         let body = self.body.borrow_mut().take().expect("a body that is not done is there");
-        let upstream = lease.stream().clone();
-        *self.upload.borrow_mut() = Some(Box::pin(upload(self.client, upstream, first, body)));
+        if body.expects_continue && !self.send_interim(Buf::copy_of(encode::CONTINUE)).await {
+            self.client_left.set(true);
+            return Err(GatewayError::IntegrationFailure(IntegrationFault::Reset));
+        }
+        let upstream = Rc::new(RefCell::new(Some(lease.stream().clone())));
+        let sending = Box::pin(upload(self.client, upstream.clone(), first, body));
+        *self.upload.borrow_mut() = Some(Upload { sending, upstream });
         let mut receive = Box::pin(lease.stream().recv(SMALL));
         std::future::poll_fn(|cx| {
             if let Some(error) = self.poll_upload(cx)
@@ -156,7 +172,7 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
     /// Moves the upload on; returns its failure, once.
     pub(crate) fn poll_upload(&self, cx: &mut std::task::Context<'_>) -> Option<UploadError> {
         let mut upload = self.upload.borrow_mut();
-        let Poll::Ready(result) = upload.as_mut()?.as_mut().poll(cx) else { return None };
+        let Poll::Ready(result) = upload.as_mut()?.sending.as_mut().poll(cx) else { return None };
         *upload = None;
         match result {
             Ok(rest) => {
@@ -165,6 +181,18 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
             }
             Err(error) => Some(error),
         }
+    }
+
+    /// Lets go of the integration, and reads what is left of the body.
+    pub(crate) async fn discard_upload(&self) {
+        if let Some(upload) = self.upload.borrow().as_ref() {
+            upload.upstream.take();
+        }
+        std::future::poll_fn(|cx| {
+            let _ = self.poll_upload(cx);
+            if self.upload.borrow().is_none() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// What a failed upload means before the answer began.
@@ -191,7 +219,7 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
         let mut scan = Scan::default();
         let mut interim = 0;
         loop {
-            match parse_response(&bytes, &mut scan, &limits, exchange.head.method, exchange.answer) {
+            match parse_response(&bytes, &mut scan, &limits, exchange.integration_method, exchange.answer) {
                 Err(_) => {
                     lease.note(false);
                     return Err(GatewayError::BadIntegrationResponse);
@@ -257,7 +285,14 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
         }
         out.extend_from_slice(b"\r\n");
         // If the client is gone, the final answer will find out.
-        let _ = self.client.send(Buf::from(out)).await;
+        self.send_interim(Buf::from(out)).await;
+    }
+
+    async fn send_interim(&self, bytes: Buf) -> bool {
+        self.torn.set(true);
+        let sent = self.client.send(bytes).await.is_ok();
+        self.torn.set(false);
+        sent
     }
 }
 

@@ -88,9 +88,9 @@ fn skip(decoder: &mut BodyDecoder, input: &[u8]) -> Option<usize> {
 
 /// The answer is whole: its connection may serve another, if both sides are done and nothing is left over.
 fn release<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'_>, clean: bool) {
-    let uploaded = env.upload.borrow().is_none();
+    let sent = env.request_is_sent();
     if let Some(lease) = env.lease.borrow_mut().take() {
-        lease.finish(clean && uploaded && exchange.answer.keep_alive);
+        lease.finish(clean && sent && exchange.answer.keep_alive);
     }
 }
 
@@ -101,7 +101,6 @@ async fn relay_rest<R: Runtime>(
     decoder: BodyDecoder,
     bytes: Buf,
 ) -> Relayed {
-    let client = env.upload.borrow().is_none().then_some(env.client);
     let now = env.core.runtime.now();
     let outcome = {
         let mut body = pin!(pump(env, exchange, decoder, bytes));
@@ -110,7 +109,7 @@ async fn relay_rest<R: Runtime>(
             // The integration answers without reading the rest: that is its right.
             Some(UploadError::UpstreamClosed) | None => body.as_mut().poll(cx),
         }));
-        watch(env.timer, now, env.deadline.get(), client, both).await
+        watch(env.timer, now, env.deadline.get(), env.client, || env.upload.borrow().is_none(), both).await
     };
     // The body is the integration's time too: the gateway only passes it on.
     env.answered.set(env.core.runtime.now());

@@ -1,6 +1,10 @@
 //! The body of a request on its way to the integration: decoded, framed anew, never gathered.
 
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use ringway_core::http1::{BodyDecoder, BodyError, BodyLength, encode};
 use ringway_ring::buf::{Buf, LARGE, SMALL};
@@ -12,7 +16,7 @@ pub(crate) struct RequestBody {
     length: BodyLength,
     body_bytes_max: u64,
     /// Whether the client waits for a go-ahead.
-    expects_continue: bool,
+    pub(crate) expects_continue: bool,
 }
 
 /// Why a body could not be passed on.
@@ -76,19 +80,19 @@ impl RequestBody {
     }
 }
 
+/// Where an upload goes. Taken away, the upload goes on and throws away what comes: a receive that is under way cannot be dropped
+/// as long as the connection is to be received from.
+pub(crate) type Upstream<S> = Rc<RefCell<Option<Rc<S>>>>;
+
 /// Sends `first` (the head of the request and what was there of its body), then the rest of the body as it comes. Returns
 /// what came after the body: the beginning of the next request.
 pub(crate) async fn upload<S: Stream>(
     client: &S,
-    upstream: Rc<S>,
+    upstream: Upstream<S>,
     first: Buf,
     mut body: RequestBody,
 ) -> Result<Buf, UploadError> {
-    if body.expects_continue {
-        let go_ahead = client.send(Buf::copy_of(encode::CONTINUE)).await;
-        go_ahead.map_err(|_| UploadError::ClientLeft)?;
-    }
-    upstream.send(first).await.map_err(|_| UploadError::UpstreamClosed)?;
+    pass(&upstream, first).await?;
     let mut capacity = SMALL;
     let mut rest = Buf::default();
     while !body.is_done() {
@@ -104,16 +108,27 @@ pub(crate) async fn upload<S: Stream>(
             input.advance(taken);
             rest = input;
             if !out.is_empty() {
-                upstream.send(Buf::from(out)).await.map_err(|_| UploadError::UpstreamClosed)?;
+                pass(&upstream, Buf::from(out)).await?;
             }
         } else {
             let piece = body.decoder.decode(&input).map_err(UploadError::Body)?;
             rest = Buf::copy_of(&input[piece.consumed..]);
             input.truncate(piece.data.end);
-            upstream.send(input).await.map_err(|_| UploadError::UpstreamClosed)?;
+            pass(&upstream, input).await?;
         }
     }
     Ok(rest)
+}
+
+/// Sends `bytes`, unless there is nowhere to send them (any more).
+async fn pass<S: Stream>(upstream: &Upstream<S>, bytes: Buf) -> Result<(), UploadError> {
+    let Some(stream) = upstream.borrow().clone() else { return Ok(()) };
+    let mut send = pin!(stream.send(bytes));
+    poll_fn(|cx| match upstream.borrow().is_none() {
+        true => Poll::Ready(Ok(())),
+        false => send.as_mut().poll(cx).map_err(|_| UploadError::UpstreamClosed),
+    })
+    .await
 }
 
 #[cfg(test)]

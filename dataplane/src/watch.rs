@@ -19,13 +19,15 @@ pub(crate) enum Cut {
     ClientLeft,
 }
 
-/// Runs `work` until it is done, `deadline` passes, or the client leaves (unless `client` is `None`). Cut work is to be dropped.
+/// Runs `work` until it is done, `deadline` passes, or the client leaves: looked for while `watched` says so, for a client that sends is
+/// watched by receiving from it. Cut work is to be dropped.
 /// It comes pinned: a future that is moved into another one is in memory twice, for every connection.
 pub(crate) async fn watch<S: Stream, F: Future>(
     timer: &Timer,
     now: u64,
     deadline: u64,
-    client: Option<&S>,
+    client: &S,
+    watched: impl Fn() -> bool,
     mut work: Pin<&mut F>,
 ) -> Result<F::Output, Cut> {
     timer.arm(deadline.min(now + PATIENCE_NANOS));
@@ -33,7 +35,7 @@ pub(crate) async fn watch<S: Stream, F: Future>(
         return Ok(output);
     }
     timer.arm(deadline);
-    let mut closed = pin!(client.map(|client| client.closed()));
+    let mut closed = pin!(client.closed());
     std::future::poll_fn(|cx| {
         if let Poll::Ready(output) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
@@ -41,9 +43,9 @@ pub(crate) async fn watch<S: Stream, F: Future>(
         if timer.poll_expired(cx).is_ready() {
             return Poll::Ready(Err(Cut::Timeout));
         }
-        match closed.as_mut().as_pin_mut() {
-            Some(closed) => closed.poll(cx).map(|()| Err(Cut::ClientLeft)),
-            None => Poll::Pending,
+        match watched() {
+            true => closed.as_mut().poll(cx).map(|()| Err(Cut::ClientLeft)),
+            false => Poll::Pending,
         }
     })
     .await

@@ -36,6 +36,8 @@ pub struct Exchange<'a> {
     /// The verb that routes; `None` for verbs API Gateway does not know.
     pub http_method: Option<HttpMethod>,
 
+    /// The method that the integration is sent: it decides whether its answer has a body, and whether it may be asked again.
+    pub integration_method: Method,
     /// The encoded head of the integration request.
     pub integration_request: Vec<u8>,
     /// The parsed head of the integration's answer.
@@ -82,6 +84,7 @@ impl<'a> Exchange<'a> {
             route: None,
             parameters: PathParameters::default(),
             http_method: verb(head.method),
+            integration_method: head.method,
             integration_request: Vec::new(),
             answer,
             out: Vec::new(),
@@ -124,6 +127,20 @@ impl<'a> Exchange<'a> {
             }
         }
         found
+    }
+}
+
+/// The HTTP method of an API Gateway verb.
+pub(super) fn method(verb: HttpMethod) -> Method {
+    match verb {
+        HttpMethod::Any => Method::Other,
+        HttpMethod::Delete => Method::Delete,
+        HttpMethod::Get => Method::Get,
+        HttpMethod::Head => Method::Head,
+        HttpMethod::Options => Method::Options,
+        HttpMethod::Patch => Method::Patch,
+        HttpMethod::Post => Method::Post,
+        HttpMethod::Put => Method::Put,
     }
 }
 

@@ -30,7 +30,7 @@ impl Env for FakeEnv {
         let sent = std::mem::take(&mut exchange.integration_request);
         *self.sent.borrow_mut() = String::from_utf8(sent).unwrap();
         let bytes = self.answer?.as_bytes().to_vec();
-        let method = exchange.head.method;
+        let method = exchange.integration_method;
         let parsed =
             parse_response(&bytes, &mut Scan::default(), &HeadLimits::default(), method, exchange.answer);
         assert_eq!(parsed, Ok(Parsed::Complete));
@@ -168,6 +168,25 @@ fn bodies_are_framed_anew() {
     let (_, sent) = exchange("POST /v1/dev/pets HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\n0\n\n", OK);
     assert!(sent.ends_with("\nTransfer-Encoding: chunked\n\n"), "{sent}");
     let (_, sent) = exchange("POST /v1/dev/pets HTTP/1.1\nHost: h\n\n", OK);
+    assert!(sent.ends_with("\nContent-Length: 0\n\n"), "{sent}");
+}
+
+#[test]
+fn a_verb_that_is_not_the_clients_decides_what_the_integrations_answer_is() {
+    let overridden = |verb: &str, by: &str| {
+        let request = format!("{verb} /v1/dev/pets HTTP/1.1\nHost: h\nX-HTTP-Method-Override: {by}\n\n");
+        exchange(&request, OK)
+    };
+    let (out, sent) = overridden("GET", "HEAD");
+    assert!(sent.starts_with("HEAD /pets"), "{sent}");
+    assert!(
+        out.contains("\nContent-Length: 0\n"),
+        "a client that asked with GET would wait for a body: {out}"
+    );
+    let (out, sent) = overridden("HEAD", "GET");
+    assert!(sent.starts_with("GET /pets"), "{sent}");
+    assert!(out.contains("\nContent-Length: 2\n") && out.ends_with("\n\n"), "{out}");
+    let (_, sent) = overridden("GET", "POST");
     assert!(sent.ends_with("\nContent-Length: 0\n\n"), "{sent}");
 }
 

@@ -1,5 +1,6 @@
 //! Method request to integration request, integration response to method response.
 
+use super::exchange::method;
 use super::integrate::Answer;
 use super::{Env, Exchange, ResponseFraming, Served, percent, respond};
 use crate::error::GatewayError;
@@ -13,6 +14,7 @@ use crate::snapshot::{HttpProxyPlan, IntegrationPlan, ParameterValue, RoutePlan,
 pub(super) fn integration_request(plan: &RoutePlan, exchange: &mut Exchange<'_>) -> Result<(), GatewayError> {
     match &plan.integration {
         IntegrationPlan::HttpProxy(proxy) => {
+            exchange.integration_method = method(integration_verb(proxy, exchange));
             let mut out = std::mem::take(&mut exchange.integration_request);
             let encoded = encode_integration_request(proxy, exchange, &mut out);
             exchange.integration_request = out;
@@ -28,18 +30,18 @@ pub fn encode_integration_request(
     exchange: &Exchange<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), GatewayError> {
-    match (&plan.method, exchange.http_method) {
-        (Some(method), _) => out.extend_from_slice(method),
-        (None, verb) => {
-            out.extend_from_slice(verb.map_or("GET", HttpMethod::as_str).as_bytes());
-            out.push(b' ');
-        }
-    }
+    out.extend_from_slice(integration_verb(plan, exchange).as_str().as_bytes());
+    out.push(b' ');
     encode_target(plan, exchange, out)?;
     out.extend_from_slice(&plan.head);
     encode_request_headers(plan, exchange, out);
     encode_request_framing(exchange, out);
     Ok(())
+}
+
+/// The plan's own verb, else the client's. A request without a verb that API Gateway knows finds no route.
+fn integration_verb(plan: &HttpProxyPlan, exchange: &Exchange<'_>) -> HttpMethod {
+    plan.method.or(exchange.http_method).unwrap_or(HttpMethod::Get)
 }
 
 fn encode_target(
@@ -219,7 +221,7 @@ fn encode_request_framing(exchange: &Exchange<'_>, out: &mut Vec<u8>) {
         BodyLength::Length(n) => encode::content_length(n, out),
         BodyLength::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         BodyLength::None | BodyLength::UntilClose => {
-            if matches!(exchange.head.method, Method::Post | Method::Put | Method::Patch) {
+            if matches!(exchange.integration_method, Method::Post | Method::Put | Method::Patch) {
                 out.extend_from_slice(b"Content-Length: 0\r\n");
             }
         }
@@ -327,7 +329,10 @@ fn encode_remapped(bytes: &[u8], headers: &[Header], out: &mut Vec<u8>) {
 
 /// Frames the answer for the client and ends its head.
 fn encode_response_framing(exchange: &mut Exchange<'_>, bytes: &[u8], out: &mut Vec<u8>) -> ResponseFraming {
-    let framing = match (exchange.answer.body, exchange.head.version) {
+    // To HEAD there is no body, whatever the integration was asked with.
+    let bodiless = exchange.head.method == Method::Head;
+    let body = if bodiless { BodyLength::None } else { exchange.answer.body };
+    let framing = match (body, exchange.head.version) {
         (BodyLength::None, _) => {
             encode_bodiless_length(exchange, bytes, out);
             ResponseFraming::Complete
@@ -349,10 +354,14 @@ fn encode_response_framing(exchange: &mut Exchange<'_>, bytes: &[u8], out: &mut 
     framing
 }
 
-/// Answers without a body: to HEAD (and with 304) the length that a GET would have, if the backend said it.
+/// Answers without a body: to HEAD (and with 304) the length that a GET would have, if the backend said it; else, unless the status
+/// says that there is none, its length is 0, because the integration was asked with HEAD.
 fn encode_bodiless_length(exchange: &Exchange<'_>, bytes: &[u8], out: &mut Vec<u8>) {
     let answer = &*exchange.answer;
     if exchange.head.method != Method::Head && answer.status != 304 {
+        if answer.status != 204 {
+            encode::content_length(0, out);
+        }
         return;
     }
     if let Some(header) = answer.headers.iter().find(|header| header.id == HeaderId::ContentLength) {

@@ -204,10 +204,7 @@ impl Compiler<'_> {
         let head = format!(" HTTP/1.1\r\nHost: {}\r\nX-Amzn-Apigateway-Api-Id: {api_id}\r\n", uri.authority);
         Ok(HttpProxyPlan {
             endpoint: self.endpoint(uri.host, uri.port),
-            method: match proxy.http_method {
-                HttpMethod::Any => None,
-                method => Some(format!("{} ", method.as_str()).into_bytes().into()),
-            },
+            method: Some(proxy.http_method).filter(|method| *method != HttpMethod::Any),
             target,
             target_has_query: uri.target.contains('?'),
             query_parameters,

@@ -84,8 +84,8 @@ pub enum IntegrationPlan {
 pub struct HttpProxyPlan {
     /// Index of its endpoint.
     pub endpoint: u32,
-    /// The integration verb and a space; `None` sends the client's verb.
-    pub method: Option<Box<[u8]>>,
+    /// The integration verb; `None` sends the client's verb.
+    pub method: Option<HttpMethod>,
     /// The integration's path and query.
     pub target: Vec<TargetPart>,
     /// Whether `target` already holds a `?`.

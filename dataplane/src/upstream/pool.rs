@@ -67,9 +67,8 @@ impl<R: Runtime> Pool<R> {
     ) -> Result<Lease<'p, R>, GatewayError> {
         self.refresh_addresses(&core.counters);
         loop {
-            if self.open.get() < core.settings.upstream_connections_max
-                || (fresh && self.evict(&core.counters))
-            {
+            // Kept connections that were not taken (to another address, or not fresh) make room for one that is needed.
+            if self.open.get() < core.settings.upstream_connections_max || self.evict(&core.counters) {
                 let place = OpenPlace::take(self, &core.counters);
                 let Connected { stream, addr } = connect(self, core).await?;
                 place.keep();
