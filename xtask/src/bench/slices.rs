@@ -139,7 +139,10 @@ pub(crate) fn run(
     }
     let total: usize = series.slices.iter().map(Vec::len).sum();
     if series.good() == 0 {
-        return Err(format!("{} of {total} slices were disturbed by other processes", series.disturbed));
+        let disturbed = series.disturbed;
+        return Err(format!(
+            "{disturbed} of {total} slices were disturbed, and an arm has no good one: stop other processes"
+        ));
     }
     if series.failed * 20 > total {
         return Err(format!("{} of {total} slices had failed requests", series.failed));
