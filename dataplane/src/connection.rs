@@ -12,7 +12,7 @@ use ringway_ring::buf::{Buf, SMALL};
 use ringway_ring::net::{Runtime, Stream};
 use ringway_ring::wheel::Timer;
 
-use crate::core::{Core, Scratch, Slot};
+use crate::core::{Core, Scratch, Slot, Workspace};
 use crate::exchange::ExchangeEnv;
 use crate::head::{NoHead, read_head};
 use crate::record::{self, CLIENT_CLOSED_REQUEST, Times};
@@ -86,10 +86,11 @@ impl<R: Runtime> Connection<R> {
                 Next::Close => return,
             };
             let Some(input) = input else { return };
-            let mut scratch = self.core.take_scratch();
-            // Boxed: what a request needs while it is under way is more than an idle connection should hold.
-            next = Box::pin(self.request(input, &mut scratch)).await;
-            self.core.give_scratch(scratch);
+            // What a request needs while it is under way is more than an idle connection should hold.
+            let Workspace { block, mut scratch } = self.core.take_workspace();
+            let (block, outcome) = block.run(|| self.request(input, &mut scratch)).await;
+            self.core.give_workspace(Workspace { block, scratch });
+            next = outcome;
         }
     }
 

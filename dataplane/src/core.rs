@@ -10,6 +10,7 @@ use ringway_core::http1::{HeadLimits, RequestHead, ResponseHead, Scan};
 use ringway_core::ids::{IdSource, RequestId};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
+use ringway_ring::block::Block;
 use ringway_ring::mailbox::Mailbox;
 use ringway_ring::net::{Listener, Runtime};
 use ringway_ring::wheel::Timer;
@@ -25,8 +26,8 @@ use crate::settings::CoreSettings;
 const HOUSEKEEPING_NANOS: u64 = 100_000_000;
 /// Every how many of those pools are swept.
 const POOL_SWEEP_TURNS: u64 = 10;
-/// Scratch space a core keeps for coming requests.
-const SCRATCH_MAX: usize = 64;
+/// Workspaces a core keeps for coming requests.
+const WORKSPACES_MAX: usize = 64;
 
 /// What a core is started with.
 pub struct CoreHost {
@@ -74,8 +75,7 @@ pub(crate) struct Core<R: Runtime> {
     generation: Cell<u64>,
     adopted: RefCell<Rc<Adopted<R>>>,
     ids: RefCell<IdSource>,
-    #[allow(clippy::vec_box)] // a request holds one across its waits, and moving it would copy both heads
-    scratch: RefCell<Vec<Box<Scratch>>>,
+    workspaces: RefCell<Vec<Workspace>>,
     /// Wall clock minus monotonic clock, in nanoseconds.
     unix_offset: Cell<u64>,
 }
@@ -87,7 +87,15 @@ pub(crate) struct Slot {
     pub(crate) idle: Cell<bool>,
 }
 
-/// Parsed heads: from the core's stock while a request is under way, so that an idle connection has none.
+/// What a request works in: from the core's stock while it is under way, so that an idle connection has none.
+#[derive(Default)]
+pub(crate) struct Workspace {
+    /// Holds the request's own future.
+    pub(crate) block: Block,
+    pub(crate) scratch: Box<Scratch>,
+}
+
+/// Parsed heads.
 #[derive(Default)]
 pub(crate) struct Scratch {
     pub(crate) request: RequestHead,
@@ -137,7 +145,7 @@ impl<R: Runtime> Core<R> {
             adopted: RefCell::new(Rc::new(Adopted::new(snapshot, None, &host.counters))),
             counters: host.counters,
             ids: RefCell::new(IdSource::new(host.seed)),
-            scratch: RefCell::new(Vec::new()),
+            workspaces: RefCell::new(Vec::new()),
             unix_offset: Cell::new(unix_offset),
         };
         (core, host.mailbox)
@@ -179,14 +187,16 @@ impl<R: Runtime> Core<R> {
         now.wrapping_add(self.unix_offset.get()) / 1_000_000
     }
 
-    pub(crate) fn take_scratch(&self) -> Box<Scratch> {
-        self.scratch.borrow_mut().pop().unwrap_or_default()
+    #[inline]
+    pub(crate) fn take_workspace(&self) -> Workspace {
+        self.workspaces.borrow_mut().pop().unwrap_or_default()
     }
 
-    pub(crate) fn give_scratch(&self, scratch: Box<Scratch>) {
-        let mut stock = self.scratch.borrow_mut();
-        if stock.len() < SCRATCH_MAX {
-            stock.push(scratch);
+    #[inline]
+    pub(crate) fn give_workspace(&self, workspace: Workspace) {
+        let mut stock = self.workspaces.borrow_mut();
+        if stock.len() < WORKSPACES_MAX {
+            stock.push(workspace);
         }
     }
 

@@ -4,6 +4,7 @@
 //! This is the only crate with `unsafe` code, and it knows nothing of HTTP, configuration or policy.
 
 pub mod affinity;
+pub mod block;
 pub mod buf;
 pub mod executor;
 pub mod mailbox;

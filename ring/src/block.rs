@@ -1,0 +1,161 @@
+//! Memory for one future at a time, used again and again: what `Box::pin` does, without an allocation each time.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll};
+
+/// Bytes of a block. A future that is larger does not compile.
+pub const BLOCK_BYTES: usize = 4096;
+
+#[repr(align(16))]
+struct Storage {
+    _bytes: [MaybeUninit<u8>; BLOCK_BYTES],
+}
+
+/// A block of heap memory that holds at most one future.
+///
+/// A pointer and not a `Box`: to use a `Box` claims its memory for itself, and a future in it refers to itself.
+pub struct Block(NonNull<MaybeUninit<Storage>>);
+
+impl Default for Block {
+    fn default() -> Self {
+        let memory: Box<MaybeUninit<Storage>> = Box::new_uninit();
+        Block(NonNull::from(Box::leak(memory)))
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came out of a `Box` of this type, and only this takes it back.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+impl Block {
+    /// Places the future that `make` returns in this block and runs it there; its output comes with the block.
+    #[inline]
+    pub fn run<F: Future>(self, make: impl FnOnce() -> F) -> Running<F> {
+        const { assert!(size_of::<F>() <= BLOCK_BYTES && align_of::<F>() <= align_of::<Storage>()) };
+        let place: *mut F = self.0.as_ptr().cast();
+        // SAFETY: the block is large enough and aligned for an `F`, as asserted, and nothing else is in it: a block that holds a
+        // future is inside of a `Running`, and comes out of it empty.
+        unsafe { place.write(make()) };
+        Running { block: Some(self), future: PhantomData }
+    }
+}
+
+/// A future in its block.
+///
+/// The block is owned here, so that who forgets this forgets the memory with it: what is pinned stays where it is until it is dropped.
+#[must_use = "futures do nothing unless polled"]
+pub struct Running<F> {
+    /// `None` once the future is done.
+    block: Option<Block>,
+    future: PhantomData<F>,
+}
+
+// The block's memory does not move with the handle.
+impl<F> Unpin for Running<F> {}
+
+impl<F> Running<F> {
+    fn place(&self) -> Option<*mut F> {
+        self.block.as_ref().map(|block| block.0.as_ptr().cast())
+    }
+}
+
+impl<F: Future> Future for Running<F> {
+    type Output = (Block, F::Output);
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let place = self.place().expect("not polled after it was done");
+        // SAFETY: while the block is here it holds a live `F`, which is only reached through this handle, and which stays at its
+        // address until it is dropped in place.
+        let output = match unsafe { Pin::new_unchecked(&mut *place) }.poll(cx) {
+            Poll::Ready(output) => output,
+            Poll::Pending => return Poll::Pending,
+        };
+        let block = self.block.take().expect("it was there above");
+        // SAFETY: the future is live and, with the block taken, dropped exactly once.
+        unsafe { place.drop_in_place() };
+        Poll::Ready((block, output))
+    }
+}
+
+impl<F> Drop for Running<F> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place() {
+            // SAFETY: the block is still here, so the future in it is live and was not dropped.
+            unsafe { place.drop_in_place() };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::future::{pending, ready};
+    use std::rc::Rc;
+    use std::task::Waker;
+
+    struct CountsDrops(Rc<Cell<u32>>);
+
+    impl Drop for CountsDrops {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    fn poll<F: Future>(running: &mut Running<F>) -> Poll<(Block, F::Output)> {
+        Pin::new(running).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_block_is_used_again_and_each_future_is_dropped_once() {
+        let drops = Rc::new(Cell::new(0));
+        let mut block = Block::default();
+        for round in 0..3 {
+            let held = CountsDrops(drops.clone());
+            let mut running = block.run(|| async move {
+                let _held = held;
+                ready(()).await;
+                round
+            });
+            let Poll::Ready((empty, output)) = poll(&mut running) else { panic!("it waits for nothing") };
+            block = empty;
+            assert_eq!(output, round);
+            drop(running);
+            assert_eq!(drops.get(), round + 1);
+        }
+    }
+
+    #[test]
+    fn a_future_that_is_not_done_is_dropped_with_its_block() {
+        let drops = Rc::new(Cell::new(0));
+        let held = CountsDrops(drops.clone());
+        let mut running = Block::default().run(|| async move {
+            let _held = held;
+            pending::<()>().await;
+        });
+        assert!(poll(&mut running).is_pending());
+        drop(running);
+        assert_eq!(drops.get(), 1);
+    }
+
+    #[test]
+    fn a_future_may_refer_to_itself_and_to_what_outlives_it() {
+        let text = String::from("outlives");
+        let mut running = Block::default().run(|| async {
+            let own = [text.len(); 8];
+            let of_own = &own;
+            ready(()).await;
+            of_own.iter().sum::<usize>()
+        });
+        let Poll::Ready((_, sum)) = poll(&mut running) else { panic!("it waits for nothing") };
+        assert_eq!(sum, 64);
+    }
+}
