@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use ringway_core::model::{Api, Stage, is_stage_variable_name, is_stage_variable_value};
 
@@ -47,7 +49,7 @@ pub type Reader<'r> = &'r dyn Fn(&Path) -> io::Result<String>;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiFile {
     /// The API with its stages.
-    pub api: Api,
+    pub api: Arc<Api>,
     /// The file itself and the documents that it names.
     pub files: Vec<PathBuf>,
     pub(crate) id_place: Place,
@@ -73,7 +75,7 @@ struct ApiReader<'i, 'f, 'a> {
     reader: Reader<'i>,
     id: &'a str,
     /// Each document that was read; `None` when it has issues. Several stages may name the same.
-    bodies: BTreeMap<PathBuf, Option<ImportedApi>>,
+    bodies: BTreeMap<PathBuf, Option<Rc<ImportedApi>>>,
 }
 
 impl<'a> ApiReader<'_, '_, 'a> {
@@ -93,10 +95,10 @@ impl<'a> ApiReader<'_, '_, 'a> {
         let bodies = std::mem::take(&mut self.bodies);
         let name = main_body
             .flatten()
-            .map(|body| body.name)
+            .map(|body| body.name.clone())
             .or_else(|| bodies.values().flatten().next().map(|body| body.name.clone()))?;
         let files = std::iter::once(self.issues.file().to_owned()).chain(bodies.into_keys()).collect();
-        let api = Api { id: self.id.to_owned(), name, stages };
+        let api = Arc::new(Api { id: self.id.to_owned(), name, stages });
         is_valid.then_some(ApiFile { api, files, id_place, domains })
     }
 
@@ -120,7 +122,7 @@ impl<'a> ApiReader<'_, '_, 'a> {
     }
 
     /// Reads and imports the document that `cursor` names, once.
-    fn body(&mut self, cursor: &Cursor<'_>) -> Option<ImportedApi> {
+    fn body(&mut self, cursor: &Cursor<'_>) -> Option<Rc<ImportedApi>> {
         let name = self.issues.string(cursor)?;
         let path = beside(self.issues.file(), name);
         if let Some(body) = self.bodies.get(&path) {
@@ -137,13 +139,14 @@ impl<'a> ApiReader<'_, '_, 'a> {
                 return None;
             }
         };
-        let body = openapi::import(&text, &path, self.id).map_err(|issues| self.issues.extend(issues)).ok();
+        let imported = openapi::import(&text, &path, self.id);
+        let body = imported.map(Rc::new).map_err(|issues| self.issues.extend(issues)).ok();
         self.bodies.insert(path, body.clone());
         body
     }
 
     /// `main_body` is `None` without a `body`, and `Some(None)` when that has issues.
-    fn stages(&mut self, root: &Cursor<'a>, main_body: Option<Option<&ImportedApi>>) -> Vec<Stage> {
+    fn stages(&mut self, root: &Cursor<'a>, main_body: Option<Option<&Rc<ImportedApi>>>) -> Vec<Stage> {
         let Some(cursor) = self.issues.required(root, "stages") else { return Vec::new() };
         let items = self.issues.sequence(&cursor).unwrap_or_default();
         if items.is_empty() {
@@ -162,7 +165,7 @@ impl<'a> ApiReader<'_, '_, 'a> {
         stages
     }
 
-    fn stage(&mut self, cursor: &Cursor<'a>, main_body: Option<Option<&ImportedApi>>) -> Option<Stage> {
+    fn stage(&mut self, cursor: &Cursor<'a>, main_body: Option<Option<&Rc<ImportedApi>>>) -> Option<Stage> {
         self.issues.mapping(cursor)?;
         self.keys(cursor, &STAGE_KEYS, &STAGE_NOT_BUILT);
         if let Some(description) = cursor.get("description") {

@@ -16,4 +16,4 @@ pub mod process;
 mod stable_id;
 
 pub use issue::{Issue, Place};
-pub use load::{Loaded, check, load, load_process, load_with};
+pub use load::{Loaded, Loader, check, load, load_process, load_with};

@@ -1,8 +1,11 @@
 //! From paths to a [`Configuration`], and `check`.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ringway_core::model::Configuration;
 
@@ -27,7 +30,7 @@ pub struct Loaded {
 /// # Errors
 /// Every issue of every file.
 pub fn load(paths: &[PathBuf]) -> Result<Loaded, Vec<Issue>> {
-    load_with(paths, &read)
+    Loader::default().load(paths)
 }
 
 /// As [`load`], with the files from `reader`.
@@ -35,24 +38,82 @@ pub fn load(paths: &[PathBuf]) -> Result<Loaded, Vec<Issue>> {
 /// # Errors
 /// Every issue of every file.
 pub fn load_with(paths: &[PathBuf], reader: Reader<'_>) -> Result<Loaded, Vec<Issue>> {
-    let mut issues = Vec::new();
-    let mut files = Vec::new();
-    for (index, path) in paths.iter().enumerate() {
-        // Two patterns may name the same file.
-        if paths[..index].contains(path) {
-            continue;
-        }
-        match read_with(path, reader).and_then(|text| api_file::parse(&text, path, reader)) {
-            Ok(file) => files.push(file),
-            Err(more) => issues.extend(more),
-        }
+    Loader::default().load_with(paths, reader)
+}
+
+/// Loads again and again, and imports only what is different: an API file whose text and whose documents' texts are the same as the
+/// last time is the same [`ringway_core::model::Api`], by its allocation.
+///
+/// Texts are compared, not times or hashes: reading is cheap next to importing, and there is nothing to be wrong about.
+#[derive(Debug, Default)]
+pub struct Loader {
+    known: BTreeMap<PathBuf, Known>,
+}
+
+/// An API file as it was imported.
+#[derive(Debug)]
+struct Known {
+    /// Every text that importing it read.
+    texts: Vec<(PathBuf, String)>,
+    file: Arc<ApiFile>,
+}
+
+impl Known {
+    fn is_current(&self, reader: Reader<'_>) -> bool {
+        self.texts.iter().all(|(path, text)| reader(path).is_ok_and(|now| now == *text))
     }
-    // With a file missing, what others say about it would only be confusing.
-    if issues.is_empty() { join(files) } else { Err(issues) }
+}
+
+impl Loader {
+    /// As [`load`].
+    ///
+    /// # Errors
+    /// Every issue of every file.
+    pub fn load(&mut self, paths: &[PathBuf]) -> Result<Loaded, Vec<Issue>> {
+        self.load_with(paths, &read)
+    }
+
+    /// As [`load_with`].
+    ///
+    /// # Errors
+    /// Every issue of every file.
+    pub fn load_with(&mut self, paths: &[PathBuf], reader: Reader<'_>) -> Result<Loaded, Vec<Issue>> {
+        let mut issues = Vec::new();
+        let mut files = Vec::new();
+        for (index, path) in paths.iter().enumerate() {
+            // Two patterns may name the same file.
+            if paths[..index].contains(path) {
+                continue;
+            }
+            match self.file(path, reader) {
+                Ok(file) => files.push(file),
+                Err(more) => issues.extend(more),
+            }
+        }
+        self.known.retain(|path, _| paths.contains(path));
+        // With a file missing, what others say about it would only be confusing.
+        if issues.is_empty() { join(&files) } else { Err(issues) }
+    }
+
+    fn file(&mut self, path: &Path, reader: Reader<'_>) -> Result<Arc<ApiFile>, Vec<Issue>> {
+        if let Some(known) = self.known.get(path).filter(|known| known.is_current(reader)) {
+            return Ok(known.file.clone());
+        }
+        let texts = RefCell::new(Vec::new());
+        let recorder = |path: &Path| {
+            let text = reader(path)?;
+            texts.borrow_mut().push((path.to_owned(), text.clone()));
+            Ok(text)
+        };
+        let text = read_with(path, &recorder)?;
+        let file = Arc::new(api_file::parse(&text, path, &recorder)?);
+        self.known.insert(path.to_owned(), Known { texts: texts.take(), file: file.clone() });
+        Ok(file)
+    }
 }
 
 /// Makes one configuration of several files.
-fn join(files: Vec<ApiFile>) -> Result<Loaded, Vec<Issue>> {
+fn join(files: &[Arc<ApiFile>]) -> Result<Loaded, Vec<Issue>> {
     let mut issues = Vec::new();
     for (index, file) in files.iter().enumerate() {
         if let Some(first) = files[..index].iter().find(|other| other.api.id == file.api.id) {
@@ -74,8 +135,8 @@ fn join(files: Vec<ApiFile>) -> Result<Loaded, Vec<Issue>> {
             let mut read = Vec::new();
             let mut apis = Vec::new();
             for file in files {
-                read.extend(file.files);
-                apis.push(file.api);
+                read.extend(file.files.iter().cloned());
+                apis.push(file.api.clone());
             }
             read.sort();
             read.dedup();

@@ -42,10 +42,10 @@ fn count(
 ) {
     let total = times.ended.saturating_sub(times.started);
     let class = usize::from(exchange.status / 100).clamp(1, 5) - 1;
-    match exchange.route {
-        Some(route) => {
-            let slot = snapshot.routes[route as usize].metric_slot;
-            if let Some(route) = counters.route(slot) {
+    let stage = exchange.stage.map(|stage| &*snapshot.stages[stage as usize]);
+    match stage.zip(exchange.route) {
+        Some((stage, route)) => {
+            if let Some(route) = counters.route(stage.routes[route as usize].metric_slot) {
                 route.classes[class].add(1);
             }
         }
@@ -57,8 +57,7 @@ fn count(
             }
         }
     }
-    let Some(stage) = exchange.stage else { return };
-    if let Some(stage) = counters.stage(snapshot.stages[stage as usize].metric_slot) {
+    if let Some(stage) = stage.and_then(|stage| counters.stage(stage.metric_slot)) {
         stage.overhead.record(total.saturating_sub(integration.unwrap_or(0)));
         if let Some(integration) = integration {
             stage.integration.record(integration);
@@ -73,8 +72,8 @@ fn log<R: Runtime>(
     times: Times,
     integration: Option<u64>,
 ) {
-    let stage = exchange.stage.map(|stage| &snapshot.stages[stage as usize]);
-    let route = exchange.route.map(|route| &snapshot.routes[route as usize]);
+    let stage = exchange.stage.map(|stage| &*snapshot.stages[stage as usize]);
+    let route = stage.zip(exchange.route).map(|(stage, route)| &stage.routes[route as usize]);
     let response = exchange.error.map(GatewayError::response);
     let user_agent = exchange.head.headers.iter().find(|header| header.id == HeaderId::UserAgent);
     let clock = env.core.clock.borrow();

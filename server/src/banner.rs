@@ -100,7 +100,7 @@ mod tests {
             stage: stage.map(Into::into),
         };
         let configuration = Configuration {
-            apis: vec![Api { id: "petstore01".into(), name: "Pets".into(), stages: Vec::new() }],
+            apis: vec![Api { id: "petstore01".into(), name: "Pets".into(), stages: Vec::new() }.into()],
             domain_names: vec![DomainName {
                 domain_name: "api.example.com".into(),
                 base_path_mappings: vec![mapping("v1", None), mapping("", Some("prod"))],

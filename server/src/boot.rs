@@ -10,8 +10,8 @@ use arc_swap::ArcSwap;
 use ringway_controlplane::process::{
     AccessLogFormat, AccessLogTarget, Driver as ConfiguredDriver, ProcessConfig,
 };
+use ringway_core::snapshot::CompileSettings;
 use ringway_core::snapshot::publish::Publisher;
-use ringway_core::snapshot::{CompileSettings, Registry};
 use ringway_core::telemetry::access_log::{PRESET_CLF, PRESET_JSON};
 use ringway_core::telemetry::counters::CoreCounters;
 use ringway_dataplane::{CoreSettings, LogSink, log_channel};
@@ -27,7 +27,7 @@ use crate::cli::{self, EXIT_SOFTWARE, EXIT_UNAVAILABLE};
 use crate::cores::{ChosenDriver, CorePlan, Cores};
 use crate::host::{self, Cpus};
 use crate::log_writer::{LogWriter, Reopener, Target};
-use crate::reload::{self, Candidate, ReloadHandle, Source, Status, Worker};
+use crate::reload::{self, Candidate, Memory, ReloadHandle, Source, Status, Worker};
 use crate::resolver::Resolver;
 use crate::signals::{SignalEvent, Signals};
 use crate::watch_files::FileWatch;
@@ -46,9 +46,9 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, greeting: &str) ->
     let driver = driver.map_or_else(|| configured(process.driver), asked_for);
     let source =
         Source { file: file.to_owned(), compile: compile_settings(&process), process: Arc::new(process) };
-    let mut registry = Registry::new();
+    let mut memory = Memory::default();
     // Before the first core there is nobody to disturb: this may block.
-    let candidate = match reload::build(&source, &mut registry) {
+    let candidate = match reload::build(&source, &mut memory) {
         Ok(candidate) => candidate,
         Err(issues) => return refuse(file, &issues),
     };
@@ -57,7 +57,7 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, greeting: &str) ->
         Err(error) => return unavailable(&format!("the control runtime cannot start: {error}")),
     };
     let code = runtime.block_on(async {
-        match start(source, registry, candidate, driver).await {
+        match start(source, memory, candidate, driver).await {
             Ok(running) => {
                 eprint!("{greeting}");
                 running.until_stopped().await
@@ -133,7 +133,7 @@ struct Running {
 /// Starts everything, in the order in which it can fail without having disturbed anybody.
 async fn start(
     source: Source,
-    registry: Registry,
+    memory: Memory,
     candidate: Candidate,
     choice: DriverChoice,
 ) -> Result<Running, String> {
@@ -149,15 +149,17 @@ async fn start(
         .map_err(|error| format!("admin address {}: {error}", process.admin))?;
     let admin_address = admin_listener.local_addr().unwrap_or(process.admin);
 
-    let cpus = Cpus::of_this_process();
-    let cpus = cpus.assign(if process.cores == 0 { cpus.usable } else { process.cores });
+    let allowed = Cpus::of_this_process();
+    let cpus = allowed.assign(if process.cores == 0 { allowed.usable } else { process.cores });
     warn_of_few_descriptors(&process, cpus.len());
+    // Before the first thread that is not a core's is started: threads inherit it, and cores place themselves.
+    let apart = host::leave_cpus(&allowed, &cpus);
     let counters: Vec<_> = cpus.iter().map(|_| Arc::new(CoreCounters::default())).collect();
 
     let resolver = Resolver::from_system()?;
-    resolver.resolve_new(&registry.endpoints()).await;
+    resolver.resolve_new(&memory.registry.endpoints()).await;
     let (endpoints, watched_endpoints) = watch::channel(Vec::new());
-    reload::prepare(&registry, &counters, &endpoints);
+    reload::prepare(&memory.registry, &counters, &endpoints);
     tokio::spawn(resolver.clone().keep_fresh(watched_endpoints));
 
     let Candidate { snapshot, configuration, files } = candidate;
@@ -173,6 +175,10 @@ async fn start(
         counters: counters.clone(),
     };
     let (cores, listeners) = Cores::start(plan, sinks).await?;
+    if !apart {
+        // After the cores' threads, which would inherit it.
+        host::yield_to_cores();
+    }
 
     let banner = banner::render(&Started {
         listeners: &listeners,
@@ -183,14 +189,17 @@ async fn start(
         configuration: &configuration,
         default_domain: &format!("execute-api.{}.{}", process.region, process.execute_api_suffix),
     });
-    let status =
-        Arc::new(ArcSwap::from_pointee(Status::first(&registry, &configuration, publisher.generation())));
+    let status = Arc::new(ArcSwap::from_pointee(Status::first(
+        &memory.registry,
+        &configuration,
+        publisher.generation(),
+    )));
     drop(configuration);
     let files = FileWatch::new(&files);
     let worker = Worker {
         seen: files.fingerprint(),
         source,
-        registry,
+        memory,
         publisher: publisher.clone(),
         cores: counters.clone(),
         resolver,

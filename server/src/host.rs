@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// The CPUs that this process may run on, and whether a CPU quota allows it fewer than it sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,33 @@ impl Cpus {
         let pin = self.usable == self.allowed.len() && cores <= self.allowed.len();
         (0..cores).map(|core| pin.then(|| self.allowed[core])).collect()
     }
+
+    /// The CPUs that no core is pinned to; none where the scheduler places the cores, which may then be anywhere.
+    fn free(&self, cores: &[Option<usize>]) -> Vec<usize> {
+        if cores.contains(&None) {
+            return Vec::new();
+        }
+        self.allowed.iter().copied().filter(|cpu| !cores.contains(&Some(*cpu))).collect()
+    }
+}
+
+/// Nice value of control threads that share the CPUs of cores.
+const CONTROL_NICE: i32 = 10;
+
+/// Moves the calling thread, and those it will start, to the CPUs that no core is pinned to: a reload is work of milliseconds, and a core
+/// that waits for its CPU makes every request wait. Tells whether there are such CPUs.
+pub(crate) fn leave_cpus(cpus: &Cpus, cores: &[Option<usize>]) -> bool {
+    let free = cpus.free(cores);
+    let mut set = CpuSet::new();
+    free.iter().filter(|cpu| **cpu < CpuSet::MAX_CPU).for_each(|cpu| set.set(*cpu));
+    set.count() > 0 && sched_setaffinity(None, &set).is_ok()
+}
+
+/// Where every CPU has a core, or the scheduler places them: lets them go before the calling thread and those it will start. The writer of the
+/// access log is started earlier and keeps its priority: what it does not take in time is lost.
+pub(crate) fn yield_to_cores() {
+    // On Linux a nice value belongs to a thread, and without a process id it is the caller's. Refused or not: serving does not depend on it.
+    let _ = setpriority_process(None, CONTROL_NICE);
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
@@ -103,7 +131,23 @@ mod tests {
         let cpus = Cpus { allowed: vec![2, 3, 6], usable: 3 };
         assert_eq!(cpus.assign(2), [Some(2), Some(3)]);
         assert_eq!(cpus.assign(4), [None; 4], "more cores than CPUs");
+        assert_eq!(cpus.free(&cpus.assign(2)), [6]);
+        assert!(cpus.free(&cpus.assign(3)).is_empty());
+        assert!(cpus.free(&[None]).is_empty(), "a core may be anywhere");
         assert_eq!(Cpus { usable: 1, ..cpus }.assign(1), [None], "under a quota");
+    }
+
+    #[test]
+    fn a_thread_leaves_the_cpus_of_cores() {
+        let here = || ringway_ring::affinity::available_cpus();
+        let moved = std::thread::spawn(move || {
+            let cpus = Cpus { allowed: here(), usable: here().len() };
+            let (first, rest) = (cpus.allowed[0], cpus.allowed[1..].to_vec());
+            (leave_cpus(&cpus, &[Some(first)]), here(), rest)
+        });
+        let (moved, now, rest) = moved.join().unwrap();
+        assert_eq!(moved, !rest.is_empty());
+        assert!(!moved || now == rest);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use ringway_controlplane::Issue;
 use ringway_controlplane::process::ProcessConfig;
+use ringway_controlplane::{Issue, Loader};
 use ringway_core::model::Configuration;
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::snapshot::{
@@ -128,14 +128,21 @@ impl Status {
             last_seconds: now,
             success_seconds: now,
             attempts: [1, 0],
-            routes: Arc::new(registry.route_labels().to_vec()),
-            stages: Arc::new(registry.stage_labels().to_vec()),
+            routes: registry.route_labels().clone(),
+            stages: registry.stage_labels().clone(),
         }
     }
 }
 
+/// What one load leaves for the next: what did not change is neither imported nor compiled again.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) loader: Loader,
+    pub(crate) registry: Registry,
+}
+
 /// Reads, validates and compiles. Blocking: it runs on a thread of its own, never on a core or on the admin server's.
-pub(crate) fn build(source: &Source, registry: &mut Registry) -> Result<Candidate, Vec<Issue>> {
+pub(crate) fn build(source: &Source, memory: &mut Memory) -> Result<Candidate, Vec<Issue>> {
     let process = ringway_controlplane::load_process(&source.file)?;
     if (ProcessConfig { apis: source.process.apis.clone(), ..process.clone() }) != *source.process {
         tracing::warn!(
@@ -143,9 +150,9 @@ pub(crate) fn build(source: &Source, registry: &mut Registry) -> Result<Candidat
             source.file.display()
         );
     }
-    let loaded = ringway_controlplane::load(&process.api_files()?)?;
-    let snapshot =
-        snapshot::compile(&loaded.configuration, &source.compile, registry).map_err(|messages| {
+    let loaded = memory.loader.load(&process.api_files()?)?;
+    let snapshot = snapshot::compile(&loaded.configuration, &source.compile, &mut memory.registry).map_err(
+        |messages| {
             let whole = |message| Issue {
                 file: source.file.clone(),
                 line: 1,
@@ -155,7 +162,8 @@ pub(crate) fn build(source: &Source, registry: &mut Registry) -> Result<Candidat
                 help: None,
             };
             messages.into_iter().map(whole).collect::<Vec<_>>()
-        })?;
+        },
+    )?;
     let mut files = loaded.files;
     files.push(source.file.clone());
     Ok(Candidate { snapshot, files, configuration: loaded.configuration })
@@ -195,7 +203,7 @@ impl ReloadHandle {
 /// The one that reloads.
 pub(crate) struct Worker {
     pub(crate) source: Source,
-    pub(crate) registry: Registry,
+    pub(crate) memory: Memory,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) cores: Vec<Arc<CoreCounters>>,
     pub(crate) resolver: Resolver,
@@ -250,30 +258,30 @@ impl Worker {
         if self.retired.len() < before {
             // The resolver's list would keep them in use.
             self.endpoints.send_replace(Vec::new());
-            self.registry.retire_endpoints();
-            self.endpoints.send_replace(self.registry.endpoints());
+            self.memory.registry.retire_endpoints();
+            self.endpoints.send_replace(self.memory.registry.endpoints());
         }
     }
 
     async fn reload(&mut self) -> Outcome {
         let started = Instant::now();
-        let (source, mut registry) = (self.source.clone(), std::mem::take(&mut self.registry));
+        let (source, mut memory) = (self.source.clone(), std::mem::take(&mut self.memory));
         let built = tokio::task::spawn_blocking(move || {
-            let candidate = build(&source, &mut registry);
-            (candidate, registry)
+            let candidate = build(&source, &mut memory);
+            (candidate, memory)
         });
-        let (candidate, registry) = built.await.expect("loading a configuration does not panic");
-        self.registry = registry;
+        let (candidate, memory) = built.await.expect("loading a configuration does not panic");
+        self.memory = memory;
         let candidate = candidate.map_err(|issues| {
             for issue in issues.iter().take(LOGGED_ISSUES_MAX) {
                 tracing::error!("{issue}");
             }
             Refused { issues: issues.iter().map(IssueReport::from).collect() }
         })?;
-        self.resolver.resolve_new(&self.registry.endpoints()).await;
+        self.resolver.resolve_new(&self.memory.registry.endpoints()).await;
         self.files.watch(&candidate.files);
         let (apis, routes) = size(&candidate.configuration);
-        prepare(&self.registry, &self.cores, &self.endpoints);
+        prepare(&self.memory.registry, &self.cores, &self.endpoints);
         let (generation, old) = self.publisher.publish(candidate.snapshot);
         self.retired.push(old);
         Ok(Published { generation, apis, routes, millis: started.elapsed().as_millis() as u64 })
@@ -286,8 +294,8 @@ impl Worker {
             Ok(published) => {
                 status.attempts[0] += 1;
                 status.success_seconds = status.last_seconds;
-                status.routes = Arc::new(self.registry.route_labels().to_vec());
-                status.stages = Arc::new(self.registry.stage_labels().to_vec());
+                status.routes = self.memory.registry.route_labels().clone();
+                status.stages = self.memory.registry.stage_labels().clone();
                 let Published { generation, apis, routes, millis } = published;
                 tracing::info!("generation {generation}: {apis} APIs, {routes} routes, in {millis} ms");
             }

@@ -4,6 +4,7 @@ mod json;
 mod toml;
 mod yaml;
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -22,6 +23,9 @@ const DEPTH_MAX: usize = 100;
 const NODES_MAX: usize = 500_000;
 /// Most bytes of text, with every alias counted as what it stands for.
 const TEXT_BYTES_MAX: usize = 2 * FILE_BYTES_MAX;
+
+/// Most members of a mapping that are compared one by one to find those that are there twice.
+const SMALL_MAPPING_MAX: usize = 16;
 
 /// A value and where it begins.
 #[derive(Debug, Clone)]
@@ -122,9 +126,15 @@ fn report_faults(cursor: &Cursor<'_>, issues: &mut Issues<'_>) {
         Value::Unsupported(message) => issues.at(cursor, message.clone()),
         Value::Sequence(_) => cursor.items().for_each(|item| report_faults(&item, issues)),
         Value::Mapping(entries) => {
-            let mut seen = HashSet::with_capacity(entries.len());
-            for (key, child) in cursor.entries() {
-                if !seen.insert(key) {
+            // Most mappings are small, and comparing is faster there than hashing.
+            let is_small = entries.len() <= SMALL_MAPPING_MAX;
+            let mut seen = HashSet::with_capacity(if is_small { 0 } else { entries.len() });
+            for (index, (key, child)) in cursor.entries().enumerate() {
+                let is_new = match is_small {
+                    true => entries[..index].iter().all(|entry| entry.key != key),
+                    false => seen.insert(key),
+                };
+                if !is_new {
                     issues.at_key(&child, format!("duplicate key {}", quoted(key)), None);
                 }
                 report_faults(&child, issues);
@@ -140,6 +150,8 @@ pub(crate) struct LineIndex<'t> {
     text: &'t [u8],
     /// The position at every multiple of [`LineIndex::STRIDE`].
     checkpoints: Vec<Position>,
+    /// Where the last position was found: readers ask from front to back.
+    last: Cell<(usize, Position)>,
 }
 
 impl<'t> LineIndex<'t> {
@@ -153,13 +165,19 @@ impl<'t> LineIndex<'t> {
             position = advance(position, chunk);
             checkpoints.push(position);
         }
-        Self { text, checkpoints }
+        Self { text, checkpoints, last: Cell::new((0, Position::START)) }
     }
 
     pub(crate) fn position(&self, offset: usize) -> Position {
         let offset = offset.min(self.text.len());
         let index = offset / Self::STRIDE;
-        advance(self.checkpoints[index], &self.text[index * Self::STRIDE..offset])
+        let checkpoint = (index * Self::STRIDE, self.checkpoints[index]);
+        let (from, position) = Some(self.last.get())
+            .filter(|(from, _)| (checkpoint.0..=offset).contains(from))
+            .unwrap_or(checkpoint);
+        let position = advance(position, &self.text[from..offset]);
+        self.last.set((offset, position));
+        position
     }
 }
 
@@ -212,6 +230,7 @@ mod tests {
         assert_eq!(index.position(302), Position { line: 1, column: 302 });
         assert_eq!(index.position(304), Position { line: 2, column: 2 });
         assert_eq!(index.position(9999), Position { line: 3, column: 1 });
+        assert_eq!(index.position(302), Position { line: 1, column: 302 }, "back again");
     }
 
     #[test]

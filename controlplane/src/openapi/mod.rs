@@ -16,6 +16,7 @@ mod uri;
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use ringway_core::model::{Deployment, Resource};
 
@@ -33,7 +34,7 @@ pub struct ImportedApi {
     /// `info.title`, which AWS makes the name of the RestApi.
     pub name: String,
     /// The resources; the id follows from the text, so the same document is the same deployment.
-    pub deployment: Deployment,
+    pub deployment: Arc<Deployment>,
     /// What depends on the variables of the stage.
     stage_uses: Vec<StageUse>,
 }
@@ -59,7 +60,7 @@ pub fn import(text: &str, file: &Path, api_id: &str) -> Result<ImportedApi, Vec<
         let mut importer = Importer { issues: &mut issues, stage_uses: Vec::new(), api_id };
         imported = importer.api(&Cursor::root(&root)).map(|(name, resources)| ImportedApi {
             name,
-            deployment: Deployment { id: stable_id(&[api_id, text]), resources },
+            deployment: Arc::new(Deployment { id: stable_id(&[api_id, text]), resources }),
             stage_uses: importer.stage_uses,
         });
     }

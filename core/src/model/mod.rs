@@ -4,6 +4,7 @@
 //! [`crate::snapshot`]; they never meet a request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 mod selection_pattern;
@@ -17,8 +18,8 @@ pub use stage_variables::{
 /// Everything the gateway serves: the unit of a reload.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
-    /// APIs with their stages.
-    pub apis: Vec<Api>,
+    /// APIs with their stages. One that a reload did not change is the same allocation as before: its compiled form is used again.
+    pub apis: Vec<Arc<Api>>,
     /// Custom domain names.
     pub domain_names: Vec<DomainName>,
 }
@@ -39,8 +40,8 @@ pub struct Api {
 pub struct Stage {
     /// `[A-Za-z0-9_-]{1,128}` (spec sheet §2).
     pub stage_name: String,
-    /// What it serves.
-    pub deployment: Deployment,
+    /// What it serves; stages of the same document share it.
+    pub deployment: Arc<Deployment>,
     /// Stage variables (tables.md §9.3).
     pub variables: BTreeMap<String, String>,
     /// `accessLogSettings.format`; `None` uses the process's own format.

@@ -29,7 +29,7 @@ pub struct Exchange<'a> {
 
     /// Index of the stage, once resolved.
     pub stage: Option<u32>,
-    /// Index of the route, once resolved.
+    /// Index of the route in its stage, once resolved.
     pub route: Option<u32>,
     /// Where the path parameters lie in the path.
     pub parameters: PathParameters,

@@ -25,7 +25,7 @@ pub(super) fn resolve<'s>(
         Match::Route { plan, parameters } => {
             exchange.route = Some(plan);
             exchange.parameters = parameters;
-            Ok(&snapshot.routes[plan as usize])
+            Ok(&stage.routes[plan as usize])
         }
         // AWS tells a missing method from a missing path in no way (tables.md §12.2).
         Match::NoMethod | Match::NoResource => Err(GatewayError::MissingAuthenticationToken),

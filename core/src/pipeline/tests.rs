@@ -89,12 +89,12 @@ fn snapshot() -> Snapshot {
     ];
     let stage = Stage {
         stage_name: "dev".into(),
-        deployment: Deployment { id: "dep".into(), resources },
+        deployment: Deployment { id: "dep".into(), resources }.into(),
         variables: [("backend".to_owned(), "pets.example:8000".to_owned())].into(),
         access_log_format: None,
     };
     let configuration = Configuration {
-        apis: vec![Api { id: "a1".into(), name: "pets".into(), stages: vec![stage] }],
+        apis: vec![Api { id: "a1".into(), name: "pets".into(), stages: vec![stage] }.into()],
         domain_names: vec![DomainName {
             domain_name: "*".into(),
             base_path_mappings: vec![BasePathMapping {

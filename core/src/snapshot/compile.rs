@@ -1,13 +1,13 @@
 //! Configuration to snapshot: off the data cores, once per reload.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::host_map::MappedTo;
 use super::target::{Scope, compile_target, parse_uri};
 use super::{
-    HostMap, HttpProxyPlan, IntegrationPlan, Registry, RouteLabels, RoutePlan, Snapshot, StageLabels,
-    StagePlan, mock,
+    EndpointAddresses, HostMap, HttpProxyPlan, IntegrationPlan, Registry, RouteLabels, RoutePlan, Snapshot,
+    StageLabels, StagePlan, mock,
 };
 use crate::model::{
     Api, Configuration, DomainName, HttpMethod, HttpProxyIntegration, Integration, Method, ParameterTarget,
@@ -16,7 +16,7 @@ use crate::model::{
 use crate::telemetry::access_log::{self, LogFormat};
 
 /// What a compilation takes from the process's configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompileSettings {
     /// `us-east-1`
     pub region: String,
@@ -28,40 +28,77 @@ pub struct CompileSettings {
     pub default_log_format: String,
 }
 
+/// What a compilation leaves for the next one: the stages of each API, to be used again where it is the same.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    settings: CompileSettings,
+    default_log_format: Arc<LogFormat>,
+    /// The address of an API tells whether it is the same, because it is held here.
+    apis: HashMap<usize, (Arc<Api>, Vec<Arc<StagePlan>>)>,
+}
+
 /// Compiles. Validation came before: an error here names something that it could not see (all of them are returned).
+/// Stages of an API that is the same allocation as in the last successful compilation with this `registry` are not compiled again.
 pub fn compile(
     configuration: &Configuration,
     settings: &CompileSettings,
     registry: &mut Registry,
 ) -> Result<Snapshot, Vec<String>> {
-    let default_log_format = match access_log::compile(&settings.default_log_format) {
-        Ok(format) => Arc::new(format),
-        Err(error) => return Err(vec![format!("the access log format: {error}")]),
+    let before = registry.compiled.take().filter(|before| before.settings == *settings);
+    let result = compile_after(before.as_ref(), configuration, settings, registry);
+    match result {
+        Ok((snapshot, compiled)) => {
+            registry.compiled = Some(compiled);
+            Ok(snapshot)
+        }
+        Err(errors) => {
+            registry.compiled = before;
+            Err(errors)
+        }
+    }
+}
+
+fn compile_after(
+    before: Option<&Compiled>,
+    configuration: &Configuration,
+    settings: &CompileSettings,
+    registry: &mut Registry,
+) -> Result<(Snapshot, Compiled), Vec<String>> {
+    let default_log_format = match before {
+        Some(before) => before.default_log_format.clone(),
+        None => match access_log::compile(&settings.default_log_format) {
+            Ok(format) => Arc::new(format),
+            Err(error) => return Err(vec![format!("the access log format: {error}")]),
+        },
     };
     let mut compiler = Compiler {
         settings,
         registry,
         errors: Vec::new(),
-        endpoint_index: HashMap::new(),
         snapshot: Snapshot {
             hosts: HostMap::default(),
             stages: Vec::new(),
-            routes: Vec::new(),
             endpoints: Vec::new(),
-            default_log_format,
+            default_log_format: default_log_format.clone(),
             account_id: settings.account_id.as_str().into(),
         },
     };
     let mut stages_of = HashMap::new();
+    let mut apis = HashMap::with_capacity(configuration.apis.len());
     for api in &configuration.apis {
-        let stages = compiler.api(api);
-        stages_of.insert(api.id.as_str(), stages);
+        let address = Arc::as_ptr(api).addr();
+        let stages = match before.and_then(|before| before.apis.get(&address)) {
+            Some((_, stages)) => stages.clone(),
+            None => api.stages.iter().map(|stage| Arc::new(compiler.stage(api, stage))).collect(),
+        };
+        stages_of.insert(api.id.as_str(), compiler.api(api, &stages));
+        apis.insert(address, (api.clone(), stages));
     }
     for domain in &configuration.domain_names {
         compiler.domain(domain, &stages_of);
     }
     match compiler.errors.is_empty() {
-        true => Ok(compiler.snapshot),
+        true => Ok((compiler.snapshot, Compiled { settings: settings.clone(), default_log_format, apis })),
         false => Err(compiler.errors),
     }
 }
@@ -70,18 +107,20 @@ struct Compiler<'a> {
     settings: &'a CompileSettings,
     registry: &'a mut Registry,
     errors: Vec<String>,
-    endpoint_index: HashMap<(String, u16), u32>,
     snapshot: Snapshot,
 }
 
+type Endpoints = BTreeMap<u32, Arc<EndpointAddresses>>;
 type StageIndex = Vec<(Box<[u8]>, u32)>;
 
 impl Compiler<'_> {
-    fn api(&mut self, api: &Api) -> StageIndex {
-        let mut stages = Vec::with_capacity(api.stages.len());
-        for stage in &api.stages {
-            let index = self.stage(api, stage);
-            stages.push((stage.stage_name.as_bytes().into(), index));
+    /// Puts the stages of an API into the snapshot, with their endpoints and the API's own host.
+    fn api(&mut self, api: &Api, plans: &[Arc<StagePlan>]) -> StageIndex {
+        let mut stages = Vec::with_capacity(plans.len());
+        for plan in plans {
+            stages.push((plan.stage_name.as_bytes().into(), self.snapshot.stages.len() as u32));
+            self.snapshot.stages.push(plan.clone());
+            self.endpoints(plan);
         }
         let host =
             format!("{}.execute-api.{}.{}", api.id, self.settings.region, self.settings.execute_api_suffix);
@@ -91,29 +130,35 @@ impl Compiler<'_> {
         stages
     }
 
-    fn stage(&mut self, api: &Api, stage: &Stage) -> u32 {
-        let index = self.snapshot.stages.len() as u32;
+    fn endpoints(&mut self, plan: &StagePlan) {
+        let endpoints = &mut self.snapshot.endpoints;
+        for (slot, endpoint) in &plan.endpoints {
+            let slot = *slot as usize;
+            if endpoints.len() <= slot {
+                endpoints.resize(slot + 1, self.registry.vacant.clone());
+            }
+            endpoints[slot] = endpoint.clone();
+        }
+    }
+
+    fn stage(&mut self, api: &Api, stage: &Stage) -> StagePlan {
         let labels = StageLabels { api: api.id.clone(), stage: stage.stage_name.clone() };
-        let log_format = self.log_format(api, stage);
-        self.snapshot.stages.push(StagePlan {
+        let mut plan = StagePlan {
             api_id: api.id.as_str().into(),
             stage_name: stage.stage_name.as_str().into(),
             deployment_id: stage.deployment.id.as_str().into(),
             tree: Default::default(),
-            log_format,
+            routes: Vec::new(),
+            endpoints: BTreeMap::new(),
+            log_format: self.log_format(api, stage),
             metric_slot: self.registry.stage_slot(labels),
-        });
+        };
         for resource in &stage.deployment.resources {
             for method in &resource.methods {
-                match self.route(index, api, stage, resource, method) {
-                    Ok(plan) => {
-                        let route = self.snapshot.routes.len() as u32;
-                        self.snapshot.stages[index as usize].tree.insert(
-                            &resource.path,
-                            method.http_method,
-                            route,
-                        );
-                        self.snapshot.routes.push(plan);
+                match self.route(&mut plan.endpoints, api, stage, resource, method) {
+                    Ok(route) => {
+                        plan.tree.insert(&resource.path, method.http_method, plan.routes.len() as u32);
+                        plan.routes.push(route);
                     }
                     Err(error) => self.errors.push(format!(
                         "API {}, stage {}, {} {}: {error}",
@@ -125,7 +170,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        index
+        plan
     }
 
     fn log_format(&mut self, api: &Api, stage: &Stage) -> Arc<LogFormat> {
@@ -141,7 +186,7 @@ impl Compiler<'_> {
 
     fn route(
         &mut self,
-        index: u32,
+        endpoints: &mut Endpoints,
         api: &Api,
         stage: &Stage,
         resource: &Resource,
@@ -165,11 +210,12 @@ impl Compiler<'_> {
             path_parameters: &names,
         };
         let integration = match &method.integration {
-            Integration::HttpProxy(proxy) => IntegrationPlan::HttpProxy(self.http_proxy(&scope, proxy)?),
+            Integration::HttpProxy(proxy) => {
+                IntegrationPlan::HttpProxy(self.http_proxy(endpoints, &scope, proxy)?)
+            }
             Integration::Mock(mock) => IntegrationPlan::Mock(mock::compile(mock)?),
         };
         Ok(RoutePlan {
-            stage: index,
             resource_path: resource.path.as_str().into(),
             resource_id: resource.id.as_str().into(),
             http_method: method.http_method,
@@ -180,6 +226,7 @@ impl Compiler<'_> {
 
     fn http_proxy(
         &mut self,
+        endpoints: &mut Endpoints,
         scope: &Scope<'_>,
         proxy: &HttpProxyIntegration,
     ) -> Result<HttpProxyPlan, String> {
@@ -202,8 +249,10 @@ impl Compiler<'_> {
         })?;
         let api_id = scope.api_id;
         let head = format!(" HTTP/1.1\r\nHost: {}\r\nX-Amzn-Apigateway-Api-Id: {api_id}\r\n", uri.authority);
+        let (slot, endpoint) = self.registry.endpoint(uri.host, uri.port);
+        endpoints.entry(slot).or_insert(endpoint);
         Ok(HttpProxyPlan {
-            endpoint: self.endpoint(uri.host, uri.port),
+            endpoint: slot,
             method: Some(proxy.http_method).filter(|method| *method != HttpMethod::Any),
             target,
             target_has_query: uri.target.contains('?'),
@@ -212,14 +261,6 @@ impl Compiler<'_> {
             head: head.into_bytes().into(),
             user_agent: format!("User-Agent: AmazonAPIGateway_{api_id}\r\n").into_bytes().into(),
             timeout_nanos: proxy.timeout.as_nanos() as u64,
-        })
-    }
-
-    fn endpoint(&mut self, host: &str, port: u16) -> u32 {
-        let (registry, endpoints) = (&mut *self.registry, &mut self.snapshot.endpoints);
-        *self.endpoint_index.entry((host.to_ascii_lowercase(), port)).or_insert_with(|| {
-            endpoints.push(registry.endpoint(host, port));
-            endpoints.len() as u32 - 1
         })
     }
 
@@ -257,3 +298,7 @@ fn percent_encoded(name: &str) -> Box<[u8]> {
     crate::pipeline::percent::encode(name.as_bytes(), &mut out);
     out.into()
 }
+
+#[cfg(test)]
+#[path = "compile_tests.rs"]
+mod tests;

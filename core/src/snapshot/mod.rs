@@ -13,6 +13,7 @@ pub use host_map::{HostMap, Place};
 pub use registry::{EndpointAddresses, Registry, RouteLabels, StageLabels};
 pub use target::{ParameterValue, TargetPart};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::HttpMethod;
@@ -24,11 +25,9 @@ use route_tree::RouteTree;
 pub struct Snapshot {
     /// Which host and base path lead where.
     pub hosts: HostMap,
-    /// Stages of all APIs.
-    pub stages: Vec<StagePlan>,
-    /// Methods of all stages.
-    pub routes: Vec<RoutePlan>,
-    /// Upstream endpoints, by the index that plans hold.
+    /// Stages of all APIs. One that a reload did not change is shared with the snapshot before.
+    pub stages: Vec<Arc<StagePlan>>,
+    /// Upstream endpoints, by the slot that plans hold; a slot that no plan holds has an endpoint without a name.
     pub endpoints: Vec<Arc<EndpointAddresses>>,
     /// Format of lines for requests that reached no stage.
     pub default_log_format: Arc<LogFormat>,
@@ -36,7 +35,7 @@ pub struct Snapshot {
     pub account_id: Box<str>,
 }
 
-/// A stage of an API.
+/// A stage of an API: whole in itself, so that it outlives the snapshot it was compiled for.
 #[derive(Debug)]
 pub struct StagePlan {
     /// API id.
@@ -45,8 +44,12 @@ pub struct StagePlan {
     pub stage_name: Box<str>,
     /// Deployment id.
     pub deployment_id: Box<str>,
-    /// Its routes.
+    /// From paths to indices of `routes`.
     pub tree: RouteTree,
+    /// Its methods.
+    pub routes: Vec<RoutePlan>,
+    /// The endpoints of its routes, by slot: while it lives, their slots are theirs.
+    pub endpoints: BTreeMap<u32, Arc<EndpointAddresses>>,
     /// Format of its access log.
     pub log_format: Arc<LogFormat>,
     /// Slot of its histograms.
@@ -56,8 +59,6 @@ pub struct StagePlan {
 /// What happens to a request of one method of one stage.
 #[derive(Debug)]
 pub struct RoutePlan {
-    /// Index of its stage.
-    pub stage: u32,
     /// `/pets/{petId}`
     pub resource_path: Box<str>,
     /// Resource id.
@@ -82,7 +83,7 @@ pub enum IntegrationPlan {
 /// A compiled HTTP_PROXY integration.
 #[derive(Debug)]
 pub struct HttpProxyPlan {
-    /// Index of its endpoint.
+    /// Slot of its endpoint.
     pub endpoint: u32,
     /// The integration verb; `None` sends the client's verb.
     pub method: Option<HttpMethod>,

@@ -1,10 +1,12 @@
-//! What outlives a snapshot: metric slots and endpoints keep their identity across reloads.
+//! What outlives a snapshot: metric slots, endpoints and unchanged stages keep their identity across reloads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+
+use super::compile::Compiled;
 
 use crate::limits::{METRIC_CHUNK_SLOTS, METRIC_CHUNKS_MAX};
 
@@ -16,7 +18,14 @@ pub(super) const OVERFLOW_SLOT: u32 = 0;
 pub struct Registry {
     routes: Slots<RouteLabels>,
     stages: Slots<StageLabels>,
-    endpoints: HashMap<(String, u16), Arc<EndpointAddresses>>,
+    endpoints: HashMap<(String, u16), (u32, Arc<EndpointAddresses>)>,
+    /// Endpoint slots below `endpoint_slots` that no endpoint has.
+    free_endpoint_slots: BTreeSet<u32>,
+    endpoint_slots: u32,
+    /// Stands in the slots that no plan of a snapshot holds.
+    pub(super) vacant: Arc<EndpointAddresses>,
+    /// What the last compilation made.
+    pub(super) compiled: Option<Compiled>,
 }
 
 /// Whose counters a route slot holds.
@@ -42,12 +51,16 @@ pub struct StageLabels {
 #[derive(Debug)]
 struct Slots<L> {
     by_label: HashMap<L, u32>,
-    labels: Vec<L>,
+    /// Shared with those who show it, and copied only when a slot is added.
+    labels: Arc<Vec<L>>,
 }
 
 impl<L: Clone + Eq + std::hash::Hash> Slots<L> {
     fn new(overflow: L) -> Self {
-        Slots { by_label: HashMap::from([(overflow.clone(), OVERFLOW_SLOT)]), labels: vec![overflow] }
+        Slots {
+            by_label: HashMap::from([(overflow.clone(), OVERFLOW_SLOT)]),
+            labels: Arc::new(vec![overflow]),
+        }
     }
 
     fn slot(&mut self, label: L) -> u32 {
@@ -58,7 +71,7 @@ impl<L: Clone + Eq + std::hash::Hash> Slots<L> {
             return OVERFLOW_SLOT;
         }
         let slot = self.labels.len() as u32;
-        self.labels.push(label.clone());
+        Arc::make_mut(&mut self.labels).push(label.clone());
         self.by_label.insert(label, slot);
         slot
     }
@@ -78,27 +91,37 @@ impl Registry {
             routes: Slots::new(RouteLabels { api: other(), stage: other(), route: other() }),
             stages: Slots::new(StageLabels { api: other(), stage: other() }),
             endpoints: HashMap::new(),
+            free_endpoint_slots: BTreeSet::new(),
+            endpoint_slots: 0,
+            vacant: Arc::new(EndpointAddresses::vacant()),
+            compiled: None,
         }
     }
 
     /// Labels of every route slot given out; the index is the slot, and slot 0 counts the overflow.
-    pub fn route_labels(&self) -> &[RouteLabels] {
+    pub fn route_labels(&self) -> &Arc<Vec<RouteLabels>> {
         &self.routes.labels
     }
 
     /// Labels of every stage slot given out; the index is the slot.
-    pub fn stage_labels(&self) -> &[StageLabels] {
+    pub fn stage_labels(&self) -> &Arc<Vec<StageLabels>> {
         &self.stages.labels
     }
 
     /// All endpoints that a snapshot still uses or that were made for one.
     pub fn endpoints(&self) -> Vec<Arc<EndpointAddresses>> {
-        self.endpoints.values().cloned().collect()
+        self.endpoints.values().map(|(_, endpoint)| endpoint.clone()).collect()
     }
 
     /// Forgets endpoints that no snapshot uses any more.
     pub fn retire_endpoints(&mut self) {
-        self.endpoints.retain(|_, endpoint| Arc::strong_count(endpoint) > 1);
+        self.endpoints.retain(|_, (slot, endpoint)| {
+            let used = Arc::strong_count(endpoint) > 1;
+            if !used {
+                self.free_endpoint_slots.insert(*slot);
+            }
+            used
+        });
     }
 
     pub(super) fn route_slot(&mut self, labels: RouteLabels) -> u32 {
@@ -109,9 +132,19 @@ impl Registry {
         self.stages.slot(labels)
     }
 
-    pub(super) fn endpoint(&mut self, host: &str, port: u16) -> Arc<EndpointAddresses> {
+    /// The endpoint and its slot: the lowest free one, so that snapshots hold no more slots than endpoints were ever in use at a time.
+    pub(super) fn endpoint(&mut self, host: &str, port: u16) -> (u32, Arc<EndpointAddresses>) {
         let key = (host.to_ascii_lowercase(), port);
-        self.endpoints.entry(key).or_insert_with(|| Arc::new(EndpointAddresses::new(host, port))).clone()
+        if let Some((slot, endpoint)) = self.endpoints.get(&key) {
+            return (*slot, endpoint.clone());
+        }
+        let slot = self.free_endpoint_slots.pop_first().unwrap_or_else(|| {
+            self.endpoint_slots += 1;
+            self.endpoint_slots - 1
+        });
+        let endpoint = Arc::new(EndpointAddresses::new(host, port));
+        self.endpoints.insert(key, (slot, endpoint.clone()));
+        (slot, endpoint)
     }
 }
 
@@ -137,6 +170,11 @@ impl EndpointAddresses {
             literal: ip.is_some(),
             addresses: ArcSwap::from_pointee(addresses),
         }
+    }
+
+    /// The endpoint of a slot that no plan holds: it has no address and none is looked for.
+    fn vacant() -> Self {
+        EndpointAddresses { host: String::new(), port: 0, literal: true, addresses: ArcSwap::default() }
     }
 
     /// Whether the host is an address, so that there is nothing to resolve.
@@ -188,10 +226,13 @@ mod tests {
     #[test]
     fn unused_endpoints_are_forgotten() {
         let mut registry = Registry::new();
-        let kept = registry.endpoint("a.example", 80);
         drop(registry.endpoint("b.example", 80));
+        let kept = registry.endpoint("a.example", 80);
         registry.retire_endpoints();
         assert_eq!(registry.endpoints().len(), 1);
-        assert!(Arc::ptr_eq(&kept, &registry.endpoint("A.example", 80)));
+        let again = registry.endpoint("A.example", 80);
+        assert!(kept.0 == again.0 && Arc::ptr_eq(&kept.1, &again.1));
+        assert_eq!(registry.endpoint("c.example", 80).0, 0, "the slot of the one that was forgotten");
+        assert_eq!(registry.endpoint("d.example", 80).0, 2);
     }
 }

@@ -286,7 +286,7 @@ fn mock(generation: usize) -> MockIntegration {
 fn configuration(resources: Vec<Resource>) -> Configuration {
     let stage = Stage {
         stage_name: "sim".to_owned(),
-        deployment: Deployment { id: "d1".to_owned(), resources },
+        deployment: Deployment { id: "d1".to_owned(), resources }.into(),
         variables: Default::default(),
         access_log_format: None,
     };
@@ -296,7 +296,9 @@ fn configuration(resources: Vec<Resource>) -> Configuration {
         stage: Some("sim".to_owned()),
     };
     Configuration {
-        apis: vec![Api { id: "simulated1".to_owned(), name: "simulated".to_owned(), stages: vec![stage] }],
+        apis: vec![
+            Api { id: "simulated1".to_owned(), name: "simulated".to_owned(), stages: vec![stage] }.into(),
+        ],
         domain_names: vec![DomainName { domain_name: "*".to_owned(), base_path_mappings: vec![mapping] }],
     }
 }
