@@ -108,18 +108,18 @@ fn an_incremental_snapshot_answers_like_one_from_scratch() {
     let mut registry = Registry::new();
     let (a, b, c) = (api("a", "one.example"), api("b", "two.example:81"), api("c", "10.0.0.1:82"));
     let changed = api("b", "three.example");
-    let mut before = compiled(&[&a, &b], &mut registry);
+    let mut snapshots = vec![compiled(&[&a, &b], &mut registry)];
     let sequence: [&[&Arc<Api>]; 5] =
         [&[&a, &changed], &[&c, &changed, &a], &[&c], &[&b, &c], &[&changed, &a]];
     for apis in sequence {
-        let after = compiled(apis, &mut registry);
+        snapshots.push(compiled(apis, &mut registry));
         // As the control thread does once no core has it: the slots of its endpoints are given out again.
-        before = after;
+        drop(snapshots.remove(0));
         registry.retire_endpoints();
         let mut fresh = Registry::new();
         let scratch = compiled(apis, &mut fresh);
         let expected = answers(&scratch, &fresh);
-        assert_eq!(answers(&before, &registry), expected);
+        assert_eq!(answers(&snapshots[0], &registry), expected);
         let served = expected.iter().filter(|answer| *answer != "no stage").count();
         assert_eq!(served, apis.len() * ROUTES * 3, "what is not configured is not found");
     }
