@@ -12,7 +12,7 @@ use ringway_ring::buf::{Buf, SMALL};
 use ringway_ring::net::{Runtime, Stream};
 use ringway_ring::wheel::Timer;
 
-use crate::core::{Core, Scratch, Slot, Workspace};
+use crate::core::{Core, NOT_IDLE, Scratch, Slot, Workspace};
 use crate::exchange::ExchangeEnv;
 use crate::head::{NoHead, read_head};
 use crate::record::{self, CLIENT_CLOSED_REQUEST, Times};
@@ -61,7 +61,7 @@ impl SourceIp {
 
 /// Serves a connection until it ends. Not an `async fn`, which would hold the stream twice for the connection's whole life.
 pub(crate) fn serve<R: Runtime>(core: Rc<Core<R>>, stream: R::Stream) -> impl Future<Output = ()> {
-    let slot = Rc::new(Slot { timer: Timer::new(core.runtime.wheel()), idle: Cell::new(false) });
+    let slot = Rc::new(Slot { timer: Timer::new(core.runtime.wheel()), idle_since: Cell::new(NOT_IDLE) });
     let key = core.connections.borrow_mut().insert(slot.clone());
     core.counters.connections.add(1);
     let source_ip = SourceIp::new(stream.peer_addr().ip());
@@ -103,11 +103,11 @@ impl<R: Runtime> Connection<R> {
         } else {
             self.slot.timer.arm(core.runtime.wheel().now() + core.settings.idle_timeout_nanos);
         }
-        self.slot.idle.set(true);
+        self.slot.idle_since.set(core.runtime.wheel().now());
         core.counters.connections_idle.add(1);
         let received = self.slot.timer.guard(receive).await;
         core.counters.connections_idle.sub(1);
-        self.slot.idle.set(false);
+        self.slot.idle_since.set(NOT_IDLE);
         received.ok()?.ok().filter(|bytes| !bytes.is_empty())
     }
 

@@ -26,6 +26,9 @@ use crate::settings::CoreSettings;
 const HOUSEKEEPING_NANOS: u64 = 100_000_000;
 /// Every how many of those pools are swept.
 const POOL_SWEEP_TURNS: u64 = 10;
+/// A connection begins to wait while its last answer is being sent. A drain closes it only after this time: by then the answer is
+/// gone, unless the client does not take it.
+const ANSWER_SENT_NANOS: u64 = 250_000_000;
 /// Workspaces a core keeps for coming requests.
 const WORKSPACES_MAX: usize = 64;
 
@@ -83,9 +86,12 @@ pub(crate) struct Core<R: Runtime> {
 /// What other tasks need of a connection.
 pub(crate) struct Slot {
     pub(crate) timer: Timer,
-    /// Whether it waits for a request, so that closing it loses nothing.
-    pub(crate) idle: Cell<bool>,
+    /// Since when it waits for a request, in time of the wheel; [`NOT_IDLE`] while it serves one.
+    pub(crate) idle_since: Cell<u64>,
 }
+
+/// See [`Slot::idle_since`].
+pub(crate) const NOT_IDLE: u64 = u64::MAX;
 
 /// What a request works in: from the core's stock while it is under way, so that an idle connection has none.
 #[derive(Default)]
@@ -205,12 +211,12 @@ impl<R: Runtime> Core<R> {
         self.draining.set(true);
         let deadline = self.runtime.now().saturating_add(deadline_millis.saturating_mul(1_000_000));
         loop {
+            let now = self.runtime.now();
             for (_, slot) in self.connections.borrow().iter() {
-                if slot.idle.get() {
+                if now.saturating_sub(slot.idle_since.get()) >= ANSWER_SENT_NANOS {
                     slot.timer.arm(0);
                 }
             }
-            let now = self.runtime.now();
             if self.connections.borrow().is_empty() || now >= deadline {
                 return;
             }
