@@ -39,7 +39,7 @@ async fn accept(book: Rc<Book>, runtime: SimRuntime, listener: SimListener, addr
         match listener.accept().await {
             Ok(stream) => {
                 let stream = Rc::new(stream);
-                let inbox = Inbox::new(stream.clone());
+                let inbox = Inbox::new(runtime.clone(), stream.clone(), 0);
                 let (book, runtime) = (book.clone(), runtime.clone());
                 let backend = Backend { book, runtime: runtime.clone(), addr, stream };
                 runtime.spawn(backend.serve(inbox));
@@ -82,6 +82,7 @@ impl Backend {
             Act::Echo => self.echo(inbox, &request, &head, arrival).await?,
             Act::Early(reads) => {
                 self.book.with(request.id, |entry| entry.executions += 1);
+                self.interim(&request).await?;
                 self.pause(request.script.delay).await?;
                 self.answer(&request, arrival, usize::MAX).await?;
                 let mut rest = Vec::new();
@@ -158,8 +159,12 @@ impl Backend {
     /// Does what the script says once the request is there.
     async fn act(&self, request: &Request, arrival: usize) -> Result<(), Over> {
         let part = request.script.length / 2;
+        let executions = self.book.with(request.id, |entry| entry.executions);
+        if request.script.act == Act::CloseOnce && executions == 1 {
+            return Err(Over);
+        }
+        self.interim(request).await?;
         match request.script.act {
-            Act::CloseOnce if self.book.with(request.id, |entry| entry.executions) == 1 => Err(Over),
             Act::Never => self.wait_for_the_end(request).await,
             Act::Nonsense(entry) => {
                 self.pause(request.script.delay).await?;
@@ -185,13 +190,18 @@ impl Backend {
         }
     }
 
-    /// Sends interim answers, the head, and the body up to `limit` bytes.
+    async fn interim(&self, request: &Request) -> Result<(), Over> {
+        let hint = "h".repeat(request.script.hint);
+        for status in &request.script.interim {
+            let answer = format!("HTTP/1.1 {status} Wait\r\nLink: {hint}\r\n\r\n");
+            self.send(answer.as_bytes(), Pace::WHOLE).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the head, and the body up to `limit` bytes.
     async fn answer(&self, request: &Request, arrival: usize, limit: usize) -> Result<(), Over> {
         let script = &request.script;
-        for status in &script.interim {
-            self.send(format!("HTTP/1.1 {status} Wait\r\nX-Interim: yes\r\n\r\n").as_bytes(), Pace::WHOLE)
-                .await?;
-        }
         let mut bytes = self.head(request, arrival, script.framing, script.length);
         let whole = request.answer_bytes(arrival);
         let body = &whole[..whole.len().min(limit)];
@@ -260,6 +270,7 @@ impl Backend {
             After::SaysClose => Err(Over),
             After::Closes(after) => {
                 sleep(&self.runtime, after).await;
+                self.book.silent_closes.borrow_mut().push(self.runtime.now());
                 Err(Over)
             }
             After::Garbage(after) => {

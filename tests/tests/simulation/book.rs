@@ -29,7 +29,9 @@ pub(crate) struct Arrival {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) request: Rc<Request>,
-    /// Newest generation when the client began.
+    /// When the client began.
+    pub(crate) begun: u64,
+    /// Newest generation at that time.
     pub(crate) generation: usize,
     /// When its last byte was (or began to be) handed to the network; `None` if that never happened.
     pub(crate) whole_at: Option<u64>,
@@ -50,6 +52,8 @@ pub(crate) struct Book {
     pub(crate) generations: RefCell<Vec<Generation>>,
     pub(crate) published: Cell<usize>,
     pub(crate) drain_began: Cell<Option<u64>>,
+    /// When backends closed kept connections without having said so.
+    pub(crate) silent_closes: RefCell<Vec<u64>>,
     pub(crate) figures: RefCell<Figures>,
     /// Request ids that clients were told, with the status.
     pub(crate) told: RefCell<Vec<(String, u16)>>,
@@ -68,6 +72,7 @@ impl Book {
             generations: RefCell::default(),
             published: Cell::new(0),
             drain_began: Cell::new(None),
+            silent_closes: RefCell::default(),
             figures: RefCell::default(),
             told: RefCell::default(),
             ids: RefCell::default(),
@@ -92,12 +97,17 @@ impl Book {
         self.violations.borrow().first().cloned()
     }
 
-    /// Enters a request that `make` makes for its id.
-    pub(crate) fn enter(&self, make: impl FnOnce(&Rng, &Conditions, usize) -> Request) -> Rc<Request> {
+    /// Enters a request that `make` makes for its id and that a client begins to send now.
+    pub(crate) fn enter(
+        &self,
+        now: u64,
+        make: impl FnOnce(&Rng, &Conditions, usize) -> Request,
+    ) -> Rc<Request> {
         let id = self.entries.borrow().len();
         let request = Rc::new(make(&self.rng, &self.conditions, id));
         self.entries.borrow_mut().push(Entry {
             request: request.clone(),
+            begun: now,
             generation: self.published.get(),
             whole_at: None,
             left_at: None,

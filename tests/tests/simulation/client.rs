@@ -47,7 +47,7 @@ struct Progress {
 pub(crate) async fn live(book: Rc<Book>, runtime: SimRuntime) {
     let rng = &book.rng;
     sleep(&runtime, rng.magnitude(1, 500 * MS)).await;
-    for _ in 0..rng.between(1, 3) {
+    for _ in 0..rng.between(1, 4) {
         let draining = book.draining();
         match within(&runtime, 3 * SECOND, runtime.connect(gateway())).await {
             Some(Ok(stream)) => {
@@ -67,9 +67,11 @@ pub(crate) async fn live(book: Rc<Book>, runtime: SimRuntime) {
 
 impl Client {
     async fn connection(self) {
-        let mut inbox = Inbox::new(self.stream.clone());
-        let rng = &self.book.rng;
-        for _ in 0..rng.between(1, 6) {
+        let (rng, conditions) = (&self.book.rng, &self.book.conditions);
+        let slow = !conditions.scarce && rng.chance(0.1);
+        let lag = if slow { rng.magnitude(1, 100 * MS) } else { 0 };
+        let mut inbox = Inbox::new(self.runtime.clone(), self.stream.clone(), lag);
+        for _ in 0..rng.between(1, 10) {
             let rough = self.book.conditions.temper != Temper::Kind;
             let goes_on = match rng.below(20) {
                 0 | 1 => self.batch(&mut inbox).await,
@@ -78,15 +80,15 @@ impl Client {
                 4 if rough && rng.chance(0.5) => trials::slow_head(&self, &mut inbox).await,
                 5 if rng.chance(0.3) => trials::idle(&self, &mut inbox).await,
                 6 if rough => {
-                    let request = self.book.enter(dice::faulty_upload);
+                    let request = self.book.enter(self.runtime.now(), dice::faulty_upload);
                     self.exchange(&mut inbox, &request).await
                 }
                 7 if rough && rng.chance(0.3) => {
-                    let request = self.book.enter(dice::too_large);
+                    let request = self.book.enter(self.runtime.now(), dice::too_large);
                     self.exchange(&mut inbox, &request).await
                 }
                 _ => {
-                    let request = self.book.enter(dice::request);
+                    let request = self.book.enter(self.runtime.now(), dice::request);
                     self.exchange(&mut inbox, &request).await
                 }
             };
@@ -167,7 +169,8 @@ impl Client {
     /// Several requests at once; the answers come in their order.
     async fn batch(&self, inbox: &mut Inbox) -> bool {
         let rng = &self.book.rng;
-        let requests: Vec<Rc<Request>> = (0..rng.between(2, 4)).map(|_| self.book.enter(batched)).collect();
+        let requests: Vec<Rc<Request>> =
+            (0..rng.between(2, 4)).map(|_| self.book.enter(self.runtime.now(), batched)).collect();
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         for request in &requests {
             bytes.extend(request.head());
@@ -261,7 +264,8 @@ impl Client {
 
     /// Reads interim answers and the final one.
     async fn read_answer(&self, inbox: &mut Inbox, request: &Request, progress: &Progress) -> Received {
-        let mut received = Received::default();
+        let bytes = request.script.length + request.script.hint * request.script.interim.len();
+        let mut received = Received { lag: inbox.lags(bytes), ..Received::default() };
         let reading = read(inbox, request.method(), &mut received, progress);
         let end = within(&self.runtime, patience(&self.book.conditions), reading).await;
         received.end = end.unwrap_or(End::Patience);

@@ -68,6 +68,7 @@ pub(crate) fn request(rng: &Rng, conditions: &Conditions, id: usize) -> Request 
             framing: pick(rng, &[Framing::Length, Framing::Length, Framing::Chunked, Framing::UntilClose]),
             pace: pace(rng, 12),
             interim: interim(rng),
+            hint: rng.magnitude(1, 6000) as usize,
             after: After::Keep,
         },
     };
@@ -150,7 +151,7 @@ fn upload(rng: &Rng, conditions: &Conditions, verb: HttpMethod, http10: bool) ->
 }
 
 fn answer_len(rng: &Rng, conditions: &Conditions) -> usize {
-    let most = if rng.chance(0.1) && conditions.faults.send_buffer > 4096 { 150_000 } else { 3_000 };
+    let most = if rng.chance(0.1) && conditions.faults.send_buffer > 4096 { 150_000 } else { 7_000 };
     if rng.chance(0.05) { 0 } else { rng.magnitude(1, most) as usize }
 }
 

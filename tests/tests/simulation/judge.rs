@@ -16,6 +16,8 @@ pub(crate) struct Received {
     /// Only the end of the connection tells where the body ends.
     pub(crate) ended_by_close: bool,
     pub(crate) end: End,
+    /// How much longer it may have taken because the client reads slowly.
+    pub(crate) lag: u64,
 }
 
 impl Default for Received {
@@ -26,6 +28,7 @@ impl Default for Received {
             body: Vec::new(),
             ended_by_close: false,
             end: End::Patience,
+            lag: 0,
         }
     }
 }
@@ -42,9 +45,15 @@ struct Possible {
 }
 
 impl Possible {
-    fn of(book: &Book, request: &Request) -> Self {
+    fn of(book: &Book, request: &Request, lag: u64) -> Self {
         let conditions = &book.conditions;
-        let mut possible = Possible::in_calm(conditions, request);
+        let mut possible = Possible::in_calm(conditions, request, lag);
+        let begun = book.with(request.id, |entry| entry.begun);
+        if !request.is_idempotent() || request.upload != Upload::None {
+            // It may have been sent on a connection whose end was under way, and cannot be sent twice.
+            let under_way = |closed: &u64| closed + conditions.faults.latency_max >= begun;
+            possible.gateway.extend(book.silent_closes.borrow().iter().any(under_way).then_some(504));
+        }
         if book.draining() {
             // What a backend has been sent before is answered; what comes later may meet a closed connection.
             let began = book.drain_began.get().unwrap_or(0);
@@ -60,7 +69,7 @@ impl Possible {
     }
 
     /// What follows from the script on a network that works.
-    fn in_calm(conditions: &Conditions, request: &Request) -> Self {
+    fn in_calm(conditions: &Conditions, request: &Request, lag: u64) -> Self {
         let too_large = request.upload_len() as u64 > conditions.settings.body_bytes_max;
         if too_large && matches!(request.upload, Upload::Length(_)) {
             return Possible { gateway: vec![413], ..Possible::default() };
@@ -76,10 +85,7 @@ impl Possible {
             Upload::Faulty(..) => Possible { gateway: vec![400], ..Possible::default() },
             _ => Possible::of_act(conditions, request),
         };
-        possible = possible.with_time(conditions, request);
-        if conditions.stale && (!request.is_idempotent() || request.upload != Upload::None) {
-            possible.gateway.push(504);
-        }
+        possible = possible.with_time(conditions, request, lag);
         if conditions.garbage {
             // It may be under way when a connection is taken, and then looks like the answer.
             possible.gateway.push(502);
@@ -104,12 +110,12 @@ impl Possible {
     }
 
     /// Where the script does not end well within the integration timeout, that may cut it.
-    fn with_time(mut self, conditions: &Conditions, request: &Request) -> Self {
+    fn with_time(mut self, conditions: &Conditions, request: &Request, lag: u64) -> Self {
         let script = &request.script;
         let timeout = conditions.timeout_of(request.route);
-        let bytes = request.upload_len() + script.length;
+        let bytes = request.upload_len() + script.length + script.hint * script.interim.len();
         let upload = request.pace.total() + if request.expects_continue { 300 * MS } else { 0 };
-        let takes = script.delay + script.pace.total() + upload + conditions.travel(bytes);
+        let takes = script.delay + script.pace.total() + upload + lag + conditions.travel(bytes);
         if self.scripted && script.delay >= 2 * timeout {
             self = Possible { gateway: vec![504], ..Possible::default() };
         } else if takes > timeout / 2 {
@@ -138,7 +144,7 @@ pub(crate) fn answer(book: &Book, request: &Request, received: &Received, now: u
 }
 
 fn judge(book: &Book, request: &Request, received: &Received) -> Result<(), String> {
-    let possible = Possible::of(book, request);
+    let possible = Possible::of(book, request, received.lag);
     check_interim(request, received)?;
     if let End::Bad(what) = &received.end {
         return Err(format!("the answer is not HTTP: {what}"));

@@ -8,7 +8,10 @@ use ringway_core::http1::{
 };
 use ringway_ring::buf::SMALL;
 use ringway_ring::net::Stream;
-use ringway_ring::sim::SimStream;
+use ringway_ring::sim::{SimRuntime, SimStream};
+use ringway_ring::wheel::TICK_NS;
+
+use crate::time::sleep;
 
 /// How reading a message ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +65,23 @@ pub(crate) struct AskHead {
 
 /// A stream and what was received and not yet used.
 pub(crate) struct Inbox {
-    pub(crate) stream: Rc<SimStream>,
+    stream: Rc<SimStream>,
     bytes: Vec<u8>,
+    /// How long it takes to look for more: a slow reader lets what it is sent pile up.
+    lag: u64,
+    runtime: SimRuntime,
 }
 
 impl Inbox {
-    pub(crate) fn new(stream: Rc<SimStream>) -> Self {
-        Inbox { stream, bytes: Vec::new() }
+    pub(crate) fn new(runtime: SimRuntime, stream: Rc<SimStream>, lag: u64) -> Self {
+        Inbox { stream, bytes: Vec::new(), lag, runtime }
+    }
+
+    /// What a lag may add to the time that an answer of `bytes` takes.
+    pub(crate) fn lags(&self, bytes: usize) -> u64 {
+        // A timer may be a tick late.
+        let each = if self.lag > 0 { self.lag + TICK_NS } else { 0 };
+        each * (30 + bytes as u64 / 500)
     }
 
     /// Whether bytes wait that no message has used.
@@ -78,6 +91,7 @@ impl Inbox {
 
     /// Receives more.
     pub(crate) async fn more(&mut self) -> Result<(), End> {
+        sleep(&self.runtime, self.lag).await;
         match self.stream.recv(SMALL).await {
             Ok(bytes) if bytes.is_empty() => Err(End::Closed),
             Ok(bytes) => {

@@ -157,8 +157,10 @@ pub(crate) struct Script {
     pub(crate) length: usize,
     pub(crate) framing: Framing,
     pub(crate) pace: Pace,
-    /// Interim answers before it.
+    /// Interim answers, before the delay.
     pub(crate) interim: Vec<u16>,
+    /// Bytes of a header that they have.
+    pub(crate) hint: usize,
     pub(crate) after: After,
 }
 

@@ -1,15 +1,17 @@
 //! What clients do that a gateway has to put up with.
 
 use ringway_core::http1::Method;
+use ringway_core::model::HttpMethod;
 use ringway_ring::buf::Buf;
 use ringway_ring::net::{Runtime, Stream};
+use ringway_ring::sim::Rng;
 
 use crate::client::Client;
-use crate::conditions::{MS, SECOND, Temper};
+use crate::conditions::{Conditions, MS, SECOND, Temper};
 use crate::corpus;
 use crate::dice;
 use crate::message::{End, Inbox};
-use crate::request::{Act, Pace};
+use crate::request::{Act, Pace, Request, Upload};
 use crate::time::{sleep, within};
 
 /// How late a timer may be, with the way through the network.
@@ -64,17 +66,11 @@ pub(crate) async fn malformed(client: &Client, inbox: &mut Inbox) -> bool {
 pub(crate) async fn leave(client: &Client, inbox: &mut Inbox) -> bool {
     let (book, runtime) = (&client.book, &client.runtime);
     book.figures.borrow_mut().clients_left += 1;
-    let request = book.enter(|rng, conditions, id| {
-        let mut request = dice::request(rng, conditions, id);
-        if rng.chance(0.5) && conditions.temper == Temper::Rough && request.script.act == Act::Answer {
-            request.script.delay = conditions.timeout_of(request.route) * 9 / 10;
-        }
-        request
-    });
+    let request = book.enter(runtime.now(), leavers_request);
     book.note(runtime.now(), || format!("client {}, who will leave: {request:?}", runtime.addr()));
     let mut bytes = request.head();
     bytes.extend(request.framed_upload());
-    let whole = book.rng.chance(0.6);
+    let whole = book.rng.chance(0.6) && !matches!(request.script.act, Act::Early(_));
     let len = if whole { bytes.len() } else { book.rng.below(bytes.len() as u64) as usize };
     if whole {
         book.with(request.id, |entry| entry.whole_at = Some(runtime.now()));
@@ -82,7 +78,8 @@ pub(crate) async fn leave(client: &Client, inbox: &mut Inbox) -> bool {
     if client.stream.send(Buf::copy_of(&bytes[..len])).await.is_err() {
         return false;
     }
-    let patience = book.rng.magnitude(1, 300 * MS);
+    let most = if matches!(request.script.act, Act::Early(_)) { 12 * MS } else { 300 * MS };
+    let patience = book.rng.magnitude(1, most);
     if whole && book.rng.chance(0.3) {
         // It has seen the beginning of the answer.
         let _ = within(runtime, patience, inbox.more()).await;
@@ -98,11 +95,26 @@ pub(crate) async fn leave(client: &Client, inbox: &mut Inbox) -> bool {
     false
 }
 
+/// Of those that leave, some leave a backend that works for them, and some a backend that answers while they still send.
+fn leavers_request(rng: &Rng, conditions: &Conditions, id: usize) -> Request {
+    let mut request = dice::request(rng, conditions, id);
+    if rng.chance(0.3) {
+        request.verb = HttpMethod::Post;
+        request.upload = Upload::Length(rng.between(1000, 3000) as usize);
+        request.script.act = Act::Early(true);
+        request.script.pace = Pace { pieces: 12, pause: MS };
+        request.script.delay = 0;
+    } else if rng.chance(0.5) && conditions.temper == Temper::Rough && request.script.act == Act::Answer {
+        request.script.delay = conditions.timeout_of(request.route) * 9 / 10;
+    }
+    request
+}
+
 /// Sends a head so slowly that the gateway gives up, in its time.
 pub(crate) async fn slow_head(client: &Client, inbox: &mut Inbox) -> bool {
     let (book, runtime) = (&client.book, &client.runtime);
     book.figures.borrow_mut().slow_heads += 1;
-    let request = book.enter(dice::plain_request);
+    let request = book.enter(runtime.now(), dice::plain_request);
     let head = request.head();
     let timeout = book.conditions.settings.head_timeout_nanos;
     let started = runtime.now();
@@ -133,7 +145,7 @@ pub(crate) async fn slow_head(client: &Client, inbox: &mut Inbox) -> bool {
 pub(crate) async fn idle(client: &Client, inbox: &mut Inbox) -> bool {
     let (book, runtime) = (&client.book, &client.runtime);
     // The clock of a connection that was never used begins when it is accepted; after a request, it begins now.
-    let request = book.enter(dice::plain_request);
+    let request = book.enter(runtime.now(), dice::plain_request);
     if !client.exchange(inbox, &request).await {
         return false;
     }
@@ -142,11 +154,11 @@ pub(crate) async fn idle(client: &Client, inbox: &mut Inbox) -> bool {
     let started = runtime.now();
     let end = within(runtime, timeout + SECOND, inbox.more()).await;
     let took = runtime.now() - started;
-    let travel = book.conditions.travel(0);
+    let late = LATE + book.conditions.travel(0) + inbox.lags(request.script.length);
     let certain = book.conditions.calm() && !book.draining();
     match end {
         Some(Ok(())) => book.violation("there are bytes on an idle connection".to_owned()),
-        _ if certain && !(timeout - LATE - travel..timeout + LATE + travel).contains(&took) => {
+        _ if certain && !(timeout.saturating_sub(late)..timeout + late).contains(&took) => {
             book.violation(format!("an idle connection was closed after {} us", took / 1000));
         }
         _ => {}
