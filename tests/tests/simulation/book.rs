@@ -118,6 +118,11 @@ impl Book {
         request
     }
 
+    /// How many requests there are.
+    pub(crate) fn requests(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
     /// Reads or writes an entry.
     pub(crate) fn with<T>(&self, id: usize, look: impl FnOnce(&mut Entry) -> T) -> T {
         look(&mut self.entries.borrow_mut()[id])

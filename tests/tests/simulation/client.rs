@@ -68,7 +68,7 @@ pub(crate) async fn live(book: Rc<Book>, runtime: SimRuntime) {
 impl Client {
     async fn connection(self) {
         let (rng, conditions) = (&self.book.rng, &self.book.conditions);
-        let slow = !conditions.scarce && rng.chance(0.1);
+        let slow = !conditions.scarce && rng.chance(0.15);
         let lag = if slow { rng.magnitude(1, 100 * MS) } else { 0 };
         let mut inbox = Inbox::new(self.runtime.clone(), self.stream.clone(), lag);
         for _ in 0..rng.between(1, 10) {

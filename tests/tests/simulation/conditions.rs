@@ -21,6 +21,17 @@ pub(crate) enum Temper {
     Chaos,
 }
 
+/// When the drain begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Drain {
+    /// When the clients have finished.
+    AtTheEnd,
+    /// After this time.
+    After(u64),
+    /// Soon after clients have begun so many requests: in the thick of it.
+    AfterRequests(usize),
+}
+
 /// The facts of one world.
 #[derive(Debug)]
 pub(crate) struct Conditions {
@@ -38,8 +49,7 @@ pub(crate) struct Conditions {
     /// Whether backends close kept connections without a word, or send bytes that nobody asked for.
     pub(crate) stale: bool,
     pub(crate) garbage: bool,
-    /// When the drain begins, if it does not wait for the clients to finish.
-    pub(crate) drains_after: Option<u64>,
+    pub(crate) drain: Drain,
     pub(crate) drain_millis: u64,
     /// Whether exchanges may have to wait for an upstream connection.
     pub(crate) scarce: bool,
@@ -84,7 +94,11 @@ impl Conditions {
             timeout: rng.between(2_000, 4_000) * MS,
             stale: temper != Temper::Kind && rng.chance(0.5),
             garbage: temper != Temper::Kind && rng.chance(0.3),
-            drains_after: rng.chance(0.4).then(|| rng.magnitude(MS, 4 * SECOND)),
+            drain: match rng.below(5) {
+                0 => Drain::After(rng.magnitude(MS, 4 * SECOND)),
+                1 => Drain::AfterRequests(rng.between(1, 30) as usize),
+                _ => Drain::AtTheEnd,
+            },
             drain_millis: rng.between(50, 10_000),
             scarce,
         }

@@ -23,7 +23,7 @@ use ringway_ring::sim::{SimRuntime, World};
 use crate::backend::{self, PORTS};
 use crate::book::{Book, Generation};
 use crate::client;
-use crate::conditions::{Conditions, MS, pick};
+use crate::conditions::{Conditions, Drain, MS, pick};
 use crate::judge;
 use crate::request::Route;
 use crate::time::sleep;
@@ -172,22 +172,31 @@ impl Gateway {
 /// Swaps configurations and begins the drain, when the conditions say so.
 pub(crate) async fn operate(gateway: Rc<Gateway>, runtime: SimRuntime) {
     let conditions = &gateway.book.conditions;
-    if let Some(after) = conditions.drains_after {
-        let (gateway, runtime) = (gateway.clone(), runtime.clone());
-        runtime.clone().spawn(async move {
-            sleep(&runtime, after).await;
-            if !gateway.book.draining() {
-                gateway.book.figures.borrow_mut().drains_midway += 1;
-            }
-            gateway.drain();
-        });
-    }
+    runtime.spawn(drain_midway(gateway.clone(), runtime.clone()));
     for _ in 0..conditions.swaps {
         sleep(&runtime, gateway.book.rng.magnitude(MS, 1500 * MS)).await;
         if gateway.book.draining() {
             return;
         }
         gateway.swap();
+    }
+}
+
+async fn drain_midway(gateway: Rc<Gateway>, runtime: SimRuntime) {
+    let book = &gateway.book;
+    match book.conditions.drain {
+        Drain::AtTheEnd => return,
+        Drain::After(after) => sleep(&runtime, after).await,
+        Drain::AfterRequests(requests) => {
+            while !book.draining() && book.requests() < requests {
+                sleep(&runtime, MS).await;
+            }
+            sleep(&runtime, book.rng.magnitude(1, 30 * MS)).await;
+        }
+    }
+    if !book.draining() {
+        book.figures.borrow_mut().drains_midway += 1;
+        gateway.drain();
     }
 }
 

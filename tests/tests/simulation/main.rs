@@ -42,8 +42,10 @@ fn run(seed: u64, traced: bool) -> Result<Seen, String> {
 }
 
 fn replay(seed: u64) -> String {
+    let features = if cfg!(feature = "planted-bug") { "--features planted-bug " } else { "" };
     format!(
-        "seed {seed}; replay: RINGWAY_SIM_SEED={seed} cargo test -p ringway-tests --test simulation -- --nocapture"
+        "seed {seed}; replay: RINGWAY_SIM_SEED={seed} cargo test -p ringway-tests {features}--test simulation -- \
+         --nocapture"
     )
 }
 
