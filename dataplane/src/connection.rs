@@ -59,13 +59,14 @@ impl SourceIp {
     }
 }
 
-/// Serves a connection until it ends. Not an `async fn`, which would hold the stream twice for the connection's whole life.
+/// Serves a connection until it ends. Not an `async fn`, which would hold its arguments twice for the connection's whole life.
 pub(crate) fn serve<R: Runtime>(core: Rc<Core<R>>, stream: R::Stream) -> impl Future<Output = ()> {
     let slot = Rc::new(Slot { timer: Timer::new(core.runtime.wheel()), idle_since: Cell::new(NOT_IDLE) });
     let key = core.connections.borrow_mut().insert(slot.clone());
     core.counters.connections.add(1);
     let source_ip = SourceIp::new(stream.peer_addr().ip());
-    Connection { core, stream, slot, key, source_ip }.run()
+    let connection = Connection { core, stream, slot, key, source_ip };
+    async move { connection.run().await }
 }
 
 impl<R: Runtime> Drop for Connection<R> {
@@ -76,7 +77,7 @@ impl<R: Runtime> Drop for Connection<R> {
 }
 
 impl<R: Runtime> Connection<R> {
-    async fn run(self) {
+    async fn run(&self) {
         let mut next = Next::Input(None);
         loop {
             let input = match next {

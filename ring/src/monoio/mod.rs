@@ -30,8 +30,8 @@ const SWEEP_NANOS: u64 = 50_000_000;
 const GIVE_BACK_AFTER: usize = 512;
 /// A sweep that cancels fewer is a quiet one.
 const QUIET_SWEEP: usize = 64;
-/// At most once in this many sweeps (2 s).
-const GIVE_BACK_SWEEPS: u32 = 40;
+/// At most once in this many sweeps (1 s).
+const GIVE_BACK_SWEEPS: u32 = 20;
 
 /// A handle on the runtime of this core.
 #[derive(Clone)]
@@ -96,7 +96,7 @@ impl Runtime for MonoioRuntime {
 
     async fn connect(&self, to: SocketAddr) -> io::Result<MonoioStream> {
         let stream = TcpStream::connect_addr(to).await?;
-        MonoioStream::connected(stream, to, self.core.clone())
+        MonoioStream::connected(stream, self.core.clone())
     }
 }
 
@@ -110,8 +110,8 @@ impl Listener for MonoioListener {
     type Stream = MonoioStream;
 
     async fn accept(&self) -> io::Result<MonoioStream> {
-        let (stream, peer) = self.listener.accept().await?;
-        MonoioStream::accepted(stream, peer, self.core.clone())
+        let (stream, _) = self.listener.accept().await?;
+        MonoioStream::accepted(stream, self.core.clone())
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -22,7 +22,6 @@ const CLOSED_POLL_NANOS: u64 = 500_000_000;
 /// A connected TCP stream.
 pub struct MonoioStream {
     socket: UnsafeCell<TcpStream>,
-    peer: SocketAddr,
     /// Its slot among the reads that give their buffers back; `None` for connections that were made from here: they are read
     /// only while an answer is due, so that their buffers are as bounded as the exchanges are, and what makes a read
     /// cancelable costs a twentieth of a proxied request's time in user space.
@@ -32,16 +31,16 @@ pub struct MonoioStream {
 
 impl MonoioStream {
     /// A connection that a client made.
-    pub(super) fn accepted(socket: TcpStream, peer: SocketAddr, core: Rc<Core>) -> io::Result<Self> {
+    pub(super) fn accepted(socket: TcpStream, core: Rc<Core>) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         let reads = Some(core.idle_reads.register());
-        Ok(MonoioStream { socket: UnsafeCell::new(socket), peer, reads, core })
+        Ok(MonoioStream { socket: UnsafeCell::new(socket), reads, core })
     }
 
     /// A connection that was made from here.
-    pub(super) fn connected(socket: TcpStream, peer: SocketAddr, core: Rc<Core>) -> io::Result<Self> {
+    pub(super) fn connected(socket: TcpStream, core: Rc<Core>) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        Ok(MonoioStream { socket: UnsafeCell::new(socket), peer, reads: None, core })
+        Ok(MonoioStream { socket: UnsafeCell::new(socket), reads: None, core })
     }
 
     /// The socket, for one operation of each direction at a time.
@@ -203,7 +202,8 @@ impl Stream for MonoioStream {
     }
 
     fn peer_addr(&self) -> SocketAddr {
-        self.peer
+        // A peer that is gone already has no address any more.
+        self.socket().peer_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
     }
 }
 
@@ -227,12 +227,13 @@ pub(super) struct IdleReads {
 struct ReadSlot {
     /// The sweep during which the pending read began; 0 when none is pending.
     since: u32,
-    canceller: Canceller,
+    /// Made for the first read of a busy time, and given up with the last: an idle connection does not hold it.
+    canceller: Option<Canceller>,
 }
 
 impl IdleReads {
     fn register(&self) -> usize {
-        self.slots.borrow_mut().insert(ReadSlot { since: 0, canceller: Canceller::new() })
+        self.slots.borrow_mut().insert(ReadSlot { since: 0, canceller: None })
     }
 
     fn unregister(&self, slot: usize) {
@@ -250,8 +251,8 @@ impl IdleReads {
         let mut cancelled = 0;
         for (_, slot) in self.slots.borrow_mut().iter_mut() {
             if slot.since != 0 && slot.since < now {
-                // The handle of the pending read stays cancelled; the slot goes on with a fresh canceller.
-                slot.canceller = std::mem::take(&mut slot.canceller).cancel();
+                // The handle of the pending read stays cancelled; the next one belongs to a fresh canceller.
+                drop(slot.canceller.take().map(Canceller::cancel));
                 slot.since = u32::MAX; // cancelled once is enough
                 cancelled += 1;
             }
@@ -289,7 +290,7 @@ impl Core {
         reads.direct.set(reads.direct.get() + 1);
         let mut slots = reads.slots.borrow_mut();
         slots[slot].since = reads.sweeps.get().max(1);
-        let handle = Some(slots[slot].canceller.handle());
+        let handle = Some(slots[slot].canceller.get_or_insert_with(Canceller::new).handle());
         PendingRead { reads, slot, handle }
     }
 }
