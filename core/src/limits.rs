@@ -31,7 +31,7 @@ pub const BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
 pub const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
 
 /// Bytes of the chunk extensions of a whole body. More: as [`CHUNK_EXTENSION_BYTES_MAX`].
-pub const CHUNK_EXTENSIONS_TOTAL_BYTES_MAX: usize = 4_096;
+pub const CHUNK_EXTENSIONS_TOTAL_BYTES_MAX: usize = 2_048;
 
 /// Bytes of a trailer section with its line ends, without the blank line. More: 431, close; from a backend: its connection is
 /// closed. Ours: trailers are checked and dropped.

@@ -90,7 +90,7 @@ fn skip(decoder: &mut BodyDecoder, input: &[u8]) -> Option<usize> {
 fn release<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'_>, clean: bool) {
     let sent = env.request_is_sent();
     if let Some(lease) = env.lease.borrow_mut().take() {
-        lease.finish(clean && sent && exchange.answer.keep_alive);
+        lease.finish(clean && sent && exchange.answer.keep_alive, env.answered.get());
     }
 }
 

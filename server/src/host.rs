@@ -50,10 +50,11 @@ pub(crate) fn leave_cpus(cpus: &Cpus, cores: &[Option<usize>]) -> bool {
     set.count() > 0 && sched_setaffinity(None, &set).is_ok()
 }
 
-/// Where every CPU has a core, or the scheduler places them: lets them go before the calling thread and those it will start. The writer of the
-/// access log is started earlier and keeps its priority: what it does not take in time is lost.
+/// Where every CPU has a core, or the scheduler places them: lets them go before the calling thread and those it will
+/// start. The writer of the access log is started earlier and keeps its priority: what it does not take in time is lost.
 pub(crate) fn yield_to_cores() {
-    // On Linux a nice value belongs to a thread, and without a process id it is the caller's. Refused or not: serving does not depend on it.
+    // On Linux a nice value belongs to a thread, and without a process id it is the caller's. Refused or not: serving does
+    // not depend on it.
     let _ = setpriority_process(None, CONTROL_NICE);
 }
 

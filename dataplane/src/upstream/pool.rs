@@ -16,9 +16,10 @@ use super::wait::WaitQueue;
 use crate::core::Core;
 use crate::settings::CoreSettings;
 
-/// A connection used this recently (nanoseconds) is taken without a look at it: if it is stale after all, the
-/// request is sent again where that is safe, and where it is not (`careful`), there is always a look.
-const FRESH_NANOS: u64 = 200_000_000;
+/// A connection used this recently (nanoseconds) is taken without a look at it, which is a system call that a busy core would make for
+/// every request: if it is stale, the request is sent again where that is safe, and where it is not (`careful`), there is
+/// always a look. What a faulty integration sends unasked within this time is not told from an answer.
+const FRESH_NANOS: u64 = 1_000_000;
 
 /// Connections to one endpoint.
 pub(crate) struct Pool<R: Runtime> {
@@ -45,8 +46,8 @@ impl<R: Runtime> Pool<R> {
         }
     }
 
-    /// A connection for one exchange: a kept one, unless `fresh`; else a new one; else the first that becomes free. `careful` looks at a kept
-    /// connection even if it was just used: for requests that cannot be sent twice.
+    /// A connection for one exchange: a kept one, unless `fresh`; else a new one; else the first that becomes free. `careful`
+    /// looks at a kept connection even if it was just used: for requests that cannot be sent twice.
     pub(crate) async fn acquire<'p>(
         &'p self,
         core: &'p Core<R>,
@@ -80,6 +81,7 @@ impl<R: Runtime> Pool<R> {
                     addr,
                     reused: false,
                     reusable: false,
+                    finished: 0,
                 });
             }
             if self.queue.len() >= core.settings.upstream_wait_queue_max {
@@ -98,7 +100,7 @@ impl<R: Runtime> Pool<R> {
     /// Takes the most recently used connection of the chosen address that is still open.
     #[inline]
     fn kept<'p>(&'p self, core: &'p Core<R>, careful: bool) -> Option<Lease<'p, R>> {
-        let now = core.runtime.wheel().now();
+        let now = core.runtime.now();
         let mut peers = self.peers.borrow_mut();
         let chosen = peer::choose(&peers, if peers.len() > 1 { core.random() } else { 0 }, now)?;
         let peer = &mut peers[chosen];
@@ -108,7 +110,15 @@ impl<R: Runtime> Pool<R> {
             if (just_used && !careful) || idle.stream.is_quiet() {
                 peer.active += 1;
                 let (stream, addr) = (idle.stream, peer.addr);
-                return Some(Lease { pool: self, core, stream, addr, reused: true, reusable: false });
+                return Some(Lease {
+                    pool: self,
+                    core,
+                    stream,
+                    addr,
+                    reused: true,
+                    reusable: false,
+                    finished: 0,
+                });
             }
             self.closed(&core.counters);
         }
@@ -186,7 +196,7 @@ impl<R: Runtime> Pool<R> {
     }
 
     /// An exchange has ended; its connection is kept, or closed.
-    fn release(&self, core: &Core<R>, stream: Option<Rc<R::Stream>>, addr: SocketAddr) {
+    fn release(&self, core: &Core<R>, stream: Option<Rc<R::Stream>>, addr: SocketAddr, since: u64) {
         let mut peers = self.peers.borrow_mut();
         let peer = peers.iter_mut().find(|peer| peer.addr == addr);
         let kept = match (peer, stream) {
@@ -194,7 +204,7 @@ impl<R: Runtime> Pool<R> {
                 peer.active = peer.active.saturating_sub(1);
                 let keep = stream.filter(|_| !core.draining.get());
                 let kept = keep.is_some();
-                peer.idle.extend(keep.map(|stream| Idle { stream, since: core.runtime.wheel().now() }));
+                peer.idle.extend(keep.map(|stream| Idle { stream, since }));
                 kept
             }
             (None, _) => false,
@@ -227,6 +237,8 @@ pub(crate) struct Lease<'p, R: Runtime> {
     /// Whether it served an exchange before, so that it may be stale.
     pub(crate) reused: bool,
     reusable: bool,
+    /// When its exchange was complete.
+    finished: u64,
 }
 
 impl<R: Runtime> Lease<'_, R> {
@@ -236,9 +248,10 @@ impl<R: Runtime> Lease<'_, R> {
         &self.stream
     }
 
-    /// The exchange is complete on this connection: it may serve another if `reusable`.
-    pub(crate) fn finish(mut self, reusable: bool) {
+    /// The exchange was complete on this connection at the time `now`: it may serve another if `reusable`.
+    pub(crate) fn finish(mut self, reusable: bool, now: u64) {
         self.reusable = reusable;
+        self.finished = now;
     }
 
     /// Tells the health of the address: an answer, or a connection that broke before one.
@@ -253,7 +266,7 @@ impl<R: Runtime> Lease<'_, R> {
 impl<R: Runtime> Drop for Lease<'_, R> {
     fn drop(&mut self) {
         let stream = self.reusable.then(|| self.stream.clone());
-        self.pool.release(self.core, stream, self.addr);
+        self.pool.release(self.core, stream, self.addr, self.finished);
     }
 }
 
