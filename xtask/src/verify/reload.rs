@@ -128,8 +128,9 @@ impl Corpus {
         let (document, versions) = &self.documents[number % self.documents.len()];
         let version = &versions[(number / self.documents.len() + 1) % 2];
         let fresh = document.with_extension("fresh");
-        fs::hard_link(version, &fresh)
-            .and_then(|()| fs::rename(&fresh, document))
+        // A copy and no link: renaming a link onto a link of the same file does nothing, and leaves it behind.
+        fs::copy(version, &fresh)
+            .and_then(|_| fs::rename(&fresh, document))
             .map_err(|error| format!("{}: {error}", document.display()))
     }
 }
