@@ -108,7 +108,7 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
         let idempotent = is_idempotent(exchange.integration_method);
         // Nor can a body be sent twice that is not all here.
         let careful = !idempotent || exchange.body_pending;
-        let mut lease = pool.acquire(self.core, false, careful).await?;
+        let mut lease = pool.acquire(self.core, self.called.get(), false, careful).await?;
         loop {
             let mut out = std::mem::take(&mut exchange.integration_request);
             if let Some(body) = self.body.borrow_mut().as_mut() {
@@ -125,7 +125,7 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
                 None if lease.reused && whole && (idempotent || cfg!(feature = "planted-bug")) => {
                     self.core.counters.upstream_retries.add(1);
                     drop(lease);
-                    lease = pool.acquire(self.core, true, false).await?;
+                    lease = pool.acquire(self.core, self.called.get(), true, false).await?;
                     self.prepare_again(plan, exchange)?;
                 }
                 None => {

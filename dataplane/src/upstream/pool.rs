@@ -47,14 +47,15 @@ impl<R: Runtime> Pool<R> {
     }
 
     /// A connection for one exchange: a kept one, unless `fresh`; else a new one; else the first that becomes free. `careful`
-    /// looks at a kept connection even if it was just used: for requests that cannot be sent twice.
+    /// looks at a kept connection even if it was just used: for requests that cannot be sent twice. `now` is the core's clock.
     pub(crate) async fn acquire<'p>(
         &'p self,
         core: &'p Core<R>,
+        now: u64,
         fresh: bool,
         careful: bool,
     ) -> Result<Lease<'p, R>, GatewayError> {
-        if !fresh && let Some(lease) = self.kept(core, careful) {
+        if !fresh && let Some(lease) = self.kept(core, now, careful) {
             return Ok(lease);
         }
         self.acquire_slow(core, fresh, careful).await
@@ -91,7 +92,7 @@ impl<R: Runtime> Pool<R> {
             let waiting = Waiting::count(&core.counters);
             self.queue.wait().await;
             drop(waiting);
-            if !fresh && let Some(lease) = self.kept(core, careful) {
+            if !fresh && let Some(lease) = self.kept(core, core.runtime.now(), careful) {
                 return Ok(lease);
             }
         }
@@ -99,8 +100,7 @@ impl<R: Runtime> Pool<R> {
 
     /// Takes the most recently used connection of the chosen address that is still open.
     #[inline]
-    fn kept<'p>(&'p self, core: &'p Core<R>, careful: bool) -> Option<Lease<'p, R>> {
-        let now = core.runtime.now();
+    fn kept<'p>(&'p self, core: &'p Core<R>, now: u64, careful: bool) -> Option<Lease<'p, R>> {
         let mut peers = self.peers.borrow_mut();
         let chosen = peer::choose(&peers, if peers.len() > 1 { core.random() } else { 0 }, now)?;
         let peer = &mut peers[chosen];

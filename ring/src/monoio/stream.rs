@@ -62,8 +62,8 @@ impl MonoioStream {
             let (result, buf) = self.socket().read(buf).await;
             return result.map(|_| Some(buf));
         };
-        let pending = self.core.begin_read(slot);
-        let (result, buf) = self.socket().cancelable_read(buf, pending.handle()).await;
+        let (_pending, handle) = self.core.begin_read(slot);
+        let (result, buf) = self.socket().cancelable_read(buf, handle).await;
         match result {
             Ok(_) => Ok(Some(buf)),
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => Ok(None),
@@ -266,13 +266,6 @@ impl IdleReads {
 struct PendingRead<'a> {
     reads: &'a IdleReads,
     slot: usize,
-    handle: Option<CancelHandle>,
-}
-
-impl PendingRead<'_> {
-    fn handle(&self) -> CancelHandle {
-        self.handle.clone().expect("made with a handle")
-    }
 }
 
 impl Drop for PendingRead<'_> {
@@ -284,14 +277,14 @@ impl Drop for PendingRead<'_> {
 
 impl Core {
     #[inline]
-    fn begin_read(&self, slot: usize) -> PendingRead<'_> {
+    fn begin_read(&self, slot: usize) -> (PendingRead<'_>, CancelHandle) {
         self.wake_sweeper();
         let reads = &self.idle_reads;
         reads.direct.set(reads.direct.get() + 1);
         let mut slots = reads.slots.borrow_mut();
         slots[slot].since = reads.sweeps.get().max(1);
-        let handle = Some(slots[slot].canceller.get_or_insert_with(Canceller::new).handle());
-        PendingRead { reads, slot, handle }
+        let handle = slots[slot].canceller.get_or_insert_with(Canceller::new).handle();
+        (PendingRead { reads, slot }, handle)
     }
 }
 
