@@ -45,6 +45,8 @@ pub struct Measured {
 /// How requests of one kind ended.
 #[derive(Debug, Clone)]
 pub struct RequestCounts {
+    /// Its name in the plan; a replay groups its entries by name.
+    pub name: String,
     /// Right answers.
     pub ok: u64,
     /// All failures.
@@ -93,4 +95,24 @@ pub struct Interval {
     pub failed: u64,
     /// Answers by class of status: 1xx … 5xx.
     pub classes: [u64; 5],
+}
+
+/// What one thread of the generator cost over the measured time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ThreadCpu {
+    /// User and system CPU time in seconds.
+    pub cpu_seconds: f64,
+    /// Its share of one CPU over the measured time, 0 to 1.
+    pub share: f64,
+}
+
+/// Whether the figures of a run may be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// False where the generator was the bottleneck.
+    pub valid: bool,
+    /// Why not; empty where it is valid.
+    pub reasons: Vec<String>,
+    /// What a reader should know all the same.
+    pub notes: Vec<String>,
 }
