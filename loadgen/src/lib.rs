@@ -8,5 +8,6 @@
 pub mod check;
 pub mod failure;
 pub mod plan;
+pub mod random;
 pub mod record;
 pub mod report;

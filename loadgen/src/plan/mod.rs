@@ -4,6 +4,13 @@ use std::time::Duration;
 
 use crate::check::Check;
 
+pub mod issue;
+pub mod overrides;
+pub mod quantity;
+
+pub use issue::{IssueKind, PlanIssue};
+pub use overrides::{Overrides, Rate, Source};
+
 /// A run, complete and validated.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -31,6 +38,8 @@ pub struct Plan {
     pub threads: usize,
     /// Seed of everything random: arrivals, mix, template fields.
     pub seed: u64,
+    /// What a reader of the report must know about what is sent, such as how many entries of a recording were left out.
+    pub notes: Vec<String>,
 }
 
 /// Where to send.
