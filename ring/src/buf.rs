@@ -9,7 +9,7 @@ pub const SMALL: usize = 7 * 1024;
 /// Capacity of the larger class: bodies in bulk.
 pub const LARGE: usize = 64 * 1024;
 /// How many free buffers of each class a thread keeps (at most 2 MiB + 4 MiB); more are given back to the allocator.
-const FREE_SMALL_MAX: usize = 256;
+const FREE_SMALL_MAX: usize = 1024;
 const FREE_LARGE_MAX: usize = 64;
 /// How many small ones stay after [`give_back`]: each may keep a whole page of the allocator from being given back.
 const FREE_SMALL_KEPT: usize = 16;

@@ -15,6 +15,8 @@ pub trait Runtime: Clone + 'static {
     type Stream: Stream;
     /// A listening socket.
     type Listener: Listener<Stream = Self::Stream>;
+    /// A precise timer.
+    type Alarm: Alarm;
 
     /// Monotonic time in nanoseconds since a fixed point in the past of this process.
     fn now(&self) -> u64;
@@ -22,12 +24,24 @@ pub trait Runtime: Clone + 'static {
     fn unix_millis(&self) -> u64;
     /// The core's timer wheel; its times are those of [`Runtime::now`].
     fn wheel(&self) -> &Wheel;
+    /// A timer for deadlines that a tick of the wheel is too coarse for; each takes a descriptor.
+    fn alarm(&self) -> io::Result<Self::Alarm>;
     /// Starts a task on this core.
     fn spawn(&self, task: impl Future<Output = ()> + 'static);
     /// Listens on `addr`; each core listens on the same address (SO_REUSEPORT).
     fn listen(&self, addr: SocketAddr, backlog: u32) -> io::Result<Self::Listener>;
     /// Connects to `to`, TCP_NODELAY set. Safe to drop.
     fn connect(&self, to: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>>;
+}
+
+/// A timer that fires within some 50 µs of its deadline while the core is not busy; the wheel may be a millisecond late.
+pub trait Alarm: 'static {
+    /// Sets the deadline, as a time of [`Runtime::now`], in place of the last one. A wait that is pending follows it. At most a system
+    /// call, none where the deadline stays the same.
+    fn set(&self, deadline: u64);
+    /// Resolves when the deadline that was set last has come, never before; at once when it has passed, and never where none
+    /// was set. One task at a time may wait. Safe to drop.
+    fn wait(&self) -> impl Future<Output = ()>;
 }
 
 /// A listening socket of one core.

@@ -1,9 +1,11 @@
 //! The body on monoio: io_uring with the ring flags the kernel has, or epoll where io_uring is forbidden.
 
+mod alarm;
 mod probe;
 mod start;
 mod stream;
 
+pub use alarm::MonoioAlarm;
 pub use probe::{DriverChoice, ProbeReport, RingFlags, probe};
 pub use start::{Driver, RunOptions, run_on_core};
 pub use stream::MonoioStream;
@@ -69,6 +71,7 @@ impl MonoioRuntime {
 impl Runtime for MonoioRuntime {
     type Stream = MonoioStream;
     type Listener = MonoioListener;
+    type Alarm = MonoioAlarm;
 
     #[inline]
     fn now(&self) -> u64 {
@@ -82,6 +85,10 @@ impl Runtime for MonoioRuntime {
 
     fn wheel(&self) -> &Wheel {
         &self.core.wheel
+    }
+
+    fn alarm(&self) -> io::Result<MonoioAlarm> {
+        MonoioAlarm::new()
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {

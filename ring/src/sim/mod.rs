@@ -7,6 +7,7 @@
 //!
 //! Beyond running, it judges: a use of the traits that their documentation forbids is kept in [`World::violations`].
 
+mod alarm;
 mod connection;
 mod faults;
 mod network;
@@ -18,12 +19,14 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+pub use alarm::SimAlarm;
 pub use faults::Faults;
 pub use rng::Rng;
 pub use runtime::{SimListener, SimRuntime, SimStream};
 
 use crate::executor::Executor;
 use crate::wheel::Wheel;
+use alarm::Alarms;
 use network::Network;
 use runtime::Shared;
 use wire::Wire;
@@ -68,6 +71,7 @@ impl World {
         let shared = Rc::new(Shared {
             network: RefCell::new(Network::new(Wire::new(START_NS, rng, faults))),
             wheel: Wheel::new(START_NS),
+            alarms: Alarms::default(),
             spawner: executor.spawner(),
         });
         World { executor, shared, seed, cores: 0 }
@@ -130,7 +134,8 @@ impl World {
     fn next_at(&self) -> Option<u64> {
         let event = self.shared.network.borrow().wire.next_at();
         let timer = self.shared.wheel.next_deadline();
-        event.into_iter().chain(timer).min()
+        let alarm = self.shared.alarms.next_at();
+        event.into_iter().chain(timer).chain(alarm).min()
     }
 
     fn move_clock(&mut self, to: u64) {
@@ -141,6 +146,7 @@ impl World {
             network.wire.now
         };
         self.shared.wheel.advance(now);
+        self.shared.alarms.fire(now);
     }
 
     /// Virtual time in nanoseconds.

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
+use super::alarm::{Alarms, SimAlarm};
 use super::connection::{CLIENT, Op, SERVER};
 use super::network::Network;
 use super::{START_NS, UNIX_MILLIS};
@@ -18,6 +19,7 @@ use crate::wheel::Wheel;
 pub(super) struct Shared {
     pub(super) network: RefCell<Network>,
     pub(super) wheel: Wheel,
+    pub(super) alarms: Alarms,
     pub(super) spawner: Spawner,
 }
 
@@ -85,6 +87,7 @@ impl SimRuntime {
 impl Runtime for SimRuntime {
     type Stream = SimStream;
     type Listener = SimListener;
+    type Alarm = SimAlarm;
 
     fn now(&self) -> u64 {
         self.shared.network.borrow().wire.now
@@ -96,6 +99,10 @@ impl Runtime for SimRuntime {
 
     fn wheel(&self) -> &Wheel {
         &self.shared.wheel
+    }
+
+    fn alarm(&self) -> io::Result<SimAlarm> {
+        Ok(SimAlarm::new(self.shared.clone()))
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {

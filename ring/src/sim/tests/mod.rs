@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::buf::{Buf, SMALL};
-use crate::net::{Listener, Runtime, Stream};
+use crate::net::{Alarm, Listener, Runtime, Stream};
 use crate::wheel::{Elapsed, Timer};
 
 const MS: u64 = 1_000_000;

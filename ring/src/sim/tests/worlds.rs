@@ -250,3 +250,35 @@ fn all_is_well_in_good_weather_and_most_in_bad() {
     assert_eq!(right + failed, 400 * 16);
     assert!(right > 2 * failed && failed > 300, "{right} right, {failed} failed");
 }
+
+#[test]
+fn an_alarm_fires_to_the_nanosecond_and_follows_its_deadline() {
+    let mut world = World::new(3, Faults::default());
+    let core = world.core();
+    let begin = core.now();
+    let alarm = Rc::new(core.alarm().unwrap());
+    alarm.set(begin + 29 * SECOND + 7);
+    let (runtime, waits) = (core.clone(), alarm.clone());
+    let fired = start(&core, async move {
+        waits.wait().await;
+        runtime.now() - begin
+    });
+    assert_eq!(world.run_for(SECOND), Outcome::Done);
+    assert!(!fired.is_set());
+    // Earlier while it waits, and set again to the same.
+    alarm.set(begin + 3 * SECOND + 1);
+    alarm.set(begin + 3 * SECOND + 1);
+    assert_eq!(finish(&mut world, &fired), 3 * SECOND + 1);
+    // One that was dropped in its wait, and one that has passed.
+    let timer = Timer::new(core.wheel());
+    timer.arm(core.now() + SECOND);
+    let late = start(&core, async move {
+        alarm.set(u64::MAX - 1);
+        let cut = timer.guard(alarm.wait()).await == Err(Elapsed);
+        alarm.set(5);
+        alarm.wait().await;
+        cut
+    });
+    assert!(finish(&mut world, &late));
+    assert_eq!(world.run_until(|| false, SECOND), Outcome::Deadlock);
+}
