@@ -52,7 +52,8 @@ pub(crate) fn release(packages: &[&str]) -> Outcome<PathBuf> {
     Ok(target_directory()?.join("release"))
 }
 
-fn target_directory() -> Outcome<PathBuf> {
+/// Where cargo puts what it builds.
+pub(crate) fn target_directory() -> Outcome<PathBuf> {
     let output = command(&["metadata", "--no-deps", "--format-version", "1"])
         .output()
         .map_err(|error| format!("cargo metadata: {error}"))?;

@@ -2,18 +2,20 @@
 
 use std::time::Instant;
 
+use crate::bench::instructions;
 use crate::{Outcome, cargo, test, tidy};
 
 type Step = fn() -> Outcome<()>;
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn run() -> Outcome<()> {
-    let steps: [(&str, Step); 5] = [
+    let steps: [(&str, Step); 6] = [
         ("fmt", || cargo::run(&mut cargo::command(&["fmt", "--all", "--check"]))),
         ("tidy", tidy::run),
         ("clippy", clippy),
         ("deny", deny),
         ("test", test::run),
+        ("instructions", instructions::check),
     ];
     for (name, step) in steps {
         println!("== {name}");

@@ -148,14 +148,32 @@ fn kilobytes(text: &str, key: &str) -> u64 {
     line.split_whitespace().next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
+/// The release of the kernel.
+pub(crate) fn kernel() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
+}
+
+/// The name of the processor.
+pub(crate) fn cpu_model() -> String {
+    cpu_line("model name").unwrap_or_else(|| "unknown processor".to_owned())
+}
+
+/// Whether the processor has `feature`, as the kernel spells it.
+pub(crate) fn has_cpu_feature(feature: &str) -> bool {
+    cpu_line("flags").is_some_and(|flags| flags.split_whitespace().any(|flag| flag == feature))
+}
+
+/// What the kernel says of the first processor under `key`.
+fn cpu_line(key: &str) -> Option<String> {
+    let info = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let (_, value) = info.lines().find(|line| line.starts_with(key))?.split_once(':')?;
+    Some(value.trim().to_owned())
+}
+
 /// One line that says what this machine is, for the head of a table.
 pub(crate) fn describe() -> String {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model =
-        info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown processor");
     let cores = cores().map_or(0, |cores| cores.len());
-    format!("Linux {}, {cores} cores of {}", release.trim(), model.trim_start_matches(['\t', ' ', ':']))
+    format!("Linux {}, {cores} cores of {}", kernel(), cpu_model())
 }
 
 #[cfg(test)]

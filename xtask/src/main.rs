@@ -6,6 +6,7 @@
 mod bench;
 mod cargo;
 mod ci;
+mod history;
 mod host;
 mod options;
 mod packages;
@@ -34,9 +35,12 @@ cargo xtask COMMAND
 
 verify and bench print a table and then, as the last line, one JSON object
 {\"name\", \"figures\", \"targets\", \"met\"}. Exit 0 only where every target is met, 1 where one is not
-or the measurement failed, 2 for a command line that is not understood.
+or the measurement failed, 2 for a command line that is not understood. With --record FILE that object is also
+appended to FILE, with time, revision and machine.
 
   cargo xtask bench proxy --rounds 4 --connections 64
+  cargo xtask bench instructions --bless
+  cargo xtask bench ab HEAD~1 HEAD --record runs.ndjson
   cargo xtask verify fuzz --seconds 60
 ";
 

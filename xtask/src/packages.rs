@@ -21,6 +21,8 @@ pub(crate) const NGINX: Tool =
 pub(crate) const HAPROXY: Tool =
     Tool { program: "haproxy", package: "haproxy", why: "a peer to measure beside" };
 pub(crate) const WRK: Tool = Tool { program: "wrk", package: "wrk", why: "load for tests and benches" };
+pub(crate) const VALGRIND: Tool =
+    Tool { program: "valgrind", package: "valgrind", why: "counts the instructions of the hot functions" };
 pub(crate) const TASKSET: Tool = Tool {
     program: "taskset",
     package: "util-linux",

@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: Ringway beside its peers.
 
 pub(crate) mod arms;
+pub(crate) mod instructions;
 mod offered;
 pub(crate) mod openloop;
 mod proxy;
@@ -23,6 +24,11 @@ const BENCHES: &[Check] = &[
         name: "runtimes",
         about: "the same minimal proxy on monoio, tokio and glommio",
         run: runtimes::run,
+    },
+    Check {
+        name: "instructions",
+        about: "instructions of the hot functions against their baselines (--bless writes new ones)",
+        run: instructions::run,
     },
 ];
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use crate::options::Options;
 use crate::report::Report;
-use crate::{Outcome, usage};
+use crate::{Outcome, history, usage};
 
 /// Something that `verify` or `bench` runs by name.
 pub(crate) struct Check {
@@ -47,9 +47,9 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 
 /// Lists `checks`, or runs the named one and prints its report.
 pub(crate) fn dispatch(command: &str, checks: &[Check], options: &Options) -> ExitCode {
-    if options.list {
+    if options.flag("list") {
         for check in checks {
-            println!("{:<10} {}", check.name, check.about);
+            println!("{:<13} {}", check.name, check.about);
         }
         return ExitCode::SUCCESS;
     }
@@ -64,5 +64,9 @@ pub(crate) fn dispatch(command: &str, checks: &[Check], options: &Options) -> Ex
         eprintln!("{command} {name}: {message}");
         report.fail(&message);
     }
-    if report.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let recorded = options.record().map_or(Ok(()), |path| history::append(path, &report));
+    if let Err(message) = &recorded {
+        eprintln!("{command} {name}: {message}");
+    }
+    if report.finish() && recorded.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
