@@ -11,6 +11,8 @@ mod core;
 mod exchange;
 mod head;
 pub mod log;
+#[cfg(feature = "planted-slowdown")]
+mod planted;
 mod record;
 mod relay;
 mod request_body;

@@ -31,6 +31,8 @@ pub(crate) fn finish<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'
     if env.core.log.borrow().is_on() {
         log(env, snapshot, exchange, times, (called != 0).then_some(integration));
     }
+    #[cfg(feature = "planted-slowdown")]
+    crate::planted::slow_down();
 }
 
 fn count(
