@@ -30,7 +30,7 @@ const POOL_SWEEP_TURNS: u64 = 10;
 /// gone, unless the client does not take it.
 const ANSWER_SENT_NANOS: u64 = 250_000_000;
 /// Workspaces a core keeps for coming requests.
-const WORKSPACES_MAX: usize = 64;
+const WORKSPACES_MAX: usize = 512;
 
 /// What a core is started with.
 pub struct CoreHost {

@@ -8,27 +8,49 @@ use std::ops::Deref;
 pub const SMALL: usize = 7 * 1024;
 /// Capacity of the larger class: bodies in bulk.
 pub const LARGE: usize = 64 * 1024;
-/// How many free buffers of each class a thread keeps (at most 2 MiB + 4 MiB); more are given back to the allocator.
+/// How many free buffers of each class a thread keeps (at most 7 MiB + 4 MiB); more are given back to the allocator.
 const FREE_SMALL_MAX: usize = 1024;
 const FREE_LARGE_MAX: usize = 64;
+/// How many storages without bytes a thread keeps.
+const SPARE_MAX: usize = 256;
 /// How many small ones stay after [`give_back`]: each may keep a whole page of the allocator from being given back.
 const FREE_SMALL_KEPT: usize = 16;
 
 thread_local! {
-    static FREE: RefCell<Free> = const { RefCell::new(Free { small: Vec::new(), large: Vec::new() }) };
+    static FREE: RefCell<Free> = const {
+        RefCell::new(Free { small: Vec::new(), large: Vec::new(), spare: Vec::new() })
+    };
 }
 
+/// What a thread keeps for later. The boxes are the point: a buffer's storage does not move.
+#[allow(clippy::vec_box)]
 struct Free {
-    small: Vec<Vec<u8>>,
-    large: Vec<Vec<u8>>,
+    small: Vec<Box<Storage>>,
+    large: Vec<Box<Storage>>,
+    /// Without bytes: these were taken out.
+    spare: Vec<Box<Storage>>,
 }
 
-/// A leased buffer: bytes to read, or to send. It goes back to the pool of the thread that drops it.
+impl Free {
+    /// Keeps a storage whose bytes are gone.
+    fn keep_spare(&mut self, storage: Box<Storage>) {
+        if self.spare.len() < SPARE_MAX {
+            self.spare.push(storage);
+        }
+    }
+}
+
 #[derive(Default)]
-pub struct Buf {
+struct Storage {
     bytes: Vec<u8>,
     start: usize,
 }
+
+/// A leased buffer: bytes to read, or to send. It goes back to the pool of the thread that drops it.
+///
+/// One pointer, because it is moved through every layer between a request and its system call, and a future holds a place for it in each.
+#[derive(Default)]
+pub struct Buf(Option<Box<Storage>>);
 
 /// Gives free buffers of this thread back to the allocator, and the allocator's free pages back to the system. Costs up to
 /// milliseconds: for quiet moments after a burst, whose buffers would otherwise stay.
@@ -36,6 +58,7 @@ pub fn give_back() {
     FREE.with_borrow_mut(|free| {
         free.small.truncate(FREE_SMALL_KEPT);
         free.large.clear();
+        free.spare.truncate(FREE_SMALL_KEPT);
     });
     // SAFETY: collects only what mimalloc itself holds for this thread; where another allocator is in use, that is nothing.
     unsafe { libmimalloc_sys::mi_collect(true) };
@@ -43,61 +66,89 @@ pub fn give_back() {
 
 impl Buf {
     /// An empty buffer of at least `capacity` bytes.
+    #[inline]
     pub fn with_capacity(capacity: usize) -> Self {
-        let bytes = FREE.with_borrow_mut(|free| {
-            if capacity <= SMALL {
-                free.small.pop().unwrap_or_else(|| Vec::with_capacity(SMALL))
-            } else if capacity <= LARGE {
-                free.large.pop().unwrap_or_else(|| Vec::with_capacity(LARGE))
-            } else {
-                Vec::with_capacity(capacity)
-            }
+        let pooled = FREE.with_borrow_mut(|free| match capacity {
+            0..=SMALL => free.small.pop(),
+            ..=LARGE => free.large.pop(),
+            _ => None,
         });
-        Buf { bytes, start: 0 }
+        Buf(Some(pooled.unwrap_or_else(|| storage_of(capacity))))
     }
 
     /// A buffer that holds a copy of `bytes`.
     pub fn copy_of(bytes: &[u8]) -> Self {
         let mut buf = Buf::with_capacity(bytes.len());
-        buf.bytes.extend_from_slice(bytes);
+        buf.vec_mut().extend_from_slice(bytes);
         buf
     }
 
     /// Drops the first `n` bytes. Panics if there are fewer.
     pub fn advance(&mut self, n: usize) {
         assert!(n <= self.len());
-        self.start += n;
+        if let Some(storage) = &mut self.0 {
+            storage.start += n;
+        }
     }
 
     /// Keeps only the first `n` bytes.
     pub fn truncate(&mut self, n: usize) {
-        self.bytes.truncate(self.start + n);
+        if let Some(storage) = &mut self.0 {
+            storage.bytes.truncate(storage.start + n);
+        }
     }
 
     /// The storage as a vector of its own, for code that knows nothing of buffers; turned back with `Buf::from`.
+    #[inline]
     pub fn into_vec(mut self) -> Vec<u8> {
-        debug_assert_eq!(self.start, 0);
-        std::mem::take(&mut self.bytes)
+        let Some(mut storage) = self.0.take() else { return Vec::new() };
+        debug_assert_eq!(storage.start, 0);
+        let bytes = std::mem::take(&mut storage.bytes);
+        with_free(|free| free.keep_spare(storage));
+        bytes
     }
 
     /// The storage, for encoders that append. Only for buffers that were never advanced.
     pub fn vec_mut(&mut self) -> &mut Vec<u8> {
-        debug_assert_eq!(self.start, 0);
-        &mut self.bytes
+        let storage = self.0.get_or_insert_default();
+        debug_assert_eq!(storage.start, 0);
+        &mut storage.bytes
     }
+}
+
+#[cold]
+fn storage_of(capacity: usize) -> Box<Storage> {
+    let capacity = match capacity {
+        0..=SMALL => SMALL,
+        ..=LARGE => LARGE,
+        larger => larger,
+    };
+    Box::new(Storage { bytes: Vec::with_capacity(capacity), start: 0 })
+}
+
+/// The pool, unless the thread is ending: what would go there is then simply freed.
+#[inline]
+fn with_free(work: impl FnOnce(&mut Free)) {
+    let _ = FREE.try_with(|free| free.try_borrow_mut().map(|mut free| work(&mut free)));
 }
 
 impl From<Vec<u8>> for Buf {
     /// Takes bytes that were encoded into a vector, most likely one of [`Buf::into_vec`].
+    #[inline]
     fn from(bytes: Vec<u8>) -> Self {
-        Buf { bytes, start: 0 }
+        let mut spare = None;
+        with_free(|free| spare = free.spare.pop());
+        let mut storage = spare.unwrap_or_default();
+        storage.bytes = bytes;
+        Buf(Some(storage))
     }
 }
 
 impl Deref for Buf {
     type Target = [u8];
+    #[inline]
     fn deref(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        self.0.as_ref().map_or(&[], |storage| &storage.bytes[storage.start..])
     }
 }
 
@@ -108,23 +159,18 @@ impl std::fmt::Debug for Buf {
 }
 
 impl Drop for Buf {
+    #[inline]
     fn drop(&mut self) {
-        let capacity = self.bytes.capacity();
-        if capacity != SMALL && capacity != LARGE {
-            return;
-        }
-        let mut bytes = std::mem::take(&mut self.bytes);
-        // The thread may be ending: then the pool is gone and the buffer is simply freed.
-        let _ = FREE.try_with(|free| {
-            let Ok(mut free) = free.try_borrow_mut() else { return };
-            let (list, max) = if capacity == SMALL {
-                (&mut free.small, FREE_SMALL_MAX)
-            } else {
-                (&mut free.large, FREE_LARGE_MAX)
-            };
-            if list.len() < max {
-                bytes.clear();
-                list.push(bytes);
+        let Some(mut storage) = self.0.take() else { return };
+        let capacity = storage.bytes.capacity();
+        storage.start = 0;
+        storage.bytes.clear();
+        with_free(move |free| match capacity {
+            SMALL if free.small.len() < FREE_SMALL_MAX => free.small.push(storage),
+            LARGE if free.large.len() < FREE_LARGE_MAX => free.large.push(storage),
+            _ => {
+                storage.bytes = Vec::new();
+                free.keep_spare(storage);
             }
         });
     }
