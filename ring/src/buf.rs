@@ -8,6 +8,8 @@ use std::ops::Deref;
 pub const SMALL: usize = 7 * 1024;
 /// Capacity of the larger class: bodies in bulk.
 pub const LARGE: usize = 64 * 1024;
+/// The least capacity that needs the larger class.
+const LARGER: usize = SMALL + 1;
 /// How many free buffers of each class a thread keeps (at most 7 MiB + 4 MiB); more are given back to the allocator.
 const FREE_SMALL_MAX: usize = 1024;
 const FREE_LARGE_MAX: usize = 64;
@@ -69,8 +71,8 @@ impl Buf {
     #[inline]
     pub fn with_capacity(capacity: usize) -> Self {
         let pooled = FREE.with_borrow_mut(|free| match capacity {
-            0..=SMALL => free.small.pop(),
-            ..=LARGE => free.large.pop(),
+            ..=SMALL => free.small.pop(),
+            LARGER..=LARGE => free.large.pop(),
             _ => None,
         });
         Buf(Some(pooled.unwrap_or_else(|| storage_of(capacity))))
@@ -119,8 +121,8 @@ impl Buf {
 #[cold]
 fn storage_of(capacity: usize) -> Box<Storage> {
     let capacity = match capacity {
-        0..=SMALL => SMALL,
-        ..=LARGE => LARGE,
+        ..=SMALL => SMALL,
+        LARGER..=LARGE => LARGE,
         larger => larger,
     };
     Box::new(Storage { bytes: Vec::with_capacity(capacity), start: 0 })

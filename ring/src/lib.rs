@@ -10,5 +10,6 @@ pub mod executor;
 pub mod mailbox;
 pub mod monoio;
 pub mod net;
+mod pages;
 pub mod sim;
 pub mod wheel;

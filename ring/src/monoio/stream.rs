@@ -15,9 +15,14 @@ use slab::Slab;
 use super::Core;
 use crate::buf::Buf;
 use crate::net::Stream;
+use crate::pages;
 
 /// How long [`Stream::closed`] sleeps when unread bytes keep the socket readable.
 const CLOSED_POLL_NANOS: u64 = 500_000_000;
+
+/// From this many client connections on, a core does without huge pages, until it has fewer than half of them.
+const CROWDED_FROM: usize = 1024;
+const CROWDED_UNTIL: usize = CROWDED_FROM / 2;
 
 /// A connected TCP stream.
 pub struct MonoioStream {
@@ -222,6 +227,15 @@ pub(super) struct IdleReads {
     direct: Cell<usize>,
     /// Number of the current sweep; never 0.
     sweeps: Cell<u32>,
+    crowded: Cell<bool>,
+}
+
+impl Drop for IdleReads {
+    fn drop(&mut self) {
+        if self.crowded.get() {
+            pages::set_crowded(false);
+        }
+    }
 }
 
 struct ReadSlot {
@@ -233,11 +247,19 @@ struct ReadSlot {
 
 impl IdleReads {
     fn register(&self) -> usize {
-        self.slots.borrow_mut().insert(ReadSlot { since: 0, canceller: None })
+        let mut slots = self.slots.borrow_mut();
+        if slots.len() >= CROWDED_FROM && !self.crowded.replace(true) {
+            pages::set_crowded(true);
+        }
+        slots.insert(ReadSlot { since: 0, canceller: None })
     }
 
     fn unregister(&self, slot: usize) {
-        self.slots.borrow_mut().remove(slot);
+        let mut slots = self.slots.borrow_mut();
+        slots.remove(slot);
+        if slots.len() < CROWDED_UNTIL && self.crowded.replace(false) {
+            pages::set_crowded(false);
+        }
     }
 
     /// Pending direct reads.
