@@ -3,6 +3,16 @@
 //! The JSON is documented in `docs/ringload-report.md`. Fields are added without a new version; a changed or removed
 //! field raises [`SCHEMA_VERSION`].
 
+pub mod build;
+pub mod html;
+pub mod json;
+pub mod live;
+pub mod merge;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod text;
+pub(crate) mod words;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
