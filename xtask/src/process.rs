@@ -149,6 +149,7 @@ pub(crate) fn pinned(command: &Command, core: Option<usize>) -> Command {
     if let Some(directory) = command.get_current_dir() {
         pinned.current_dir(directory);
     }
+    pinned.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     pinned
 }
 

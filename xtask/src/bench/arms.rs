@@ -209,16 +209,25 @@ backend out
 
     /// Ringway on one core with routing, a JSON access log and metrics.
     pub(crate) fn start_ringway(&self) -> Outcome<Arm> {
+        self.start_build("ringway", &Command::new(self.binaries.join("ringway")))
+    }
+
+    /// As [`Site::start_ringway`], but the build that `program` starts.
+    pub(crate) fn start_build(&self, name: &str, program: &Command) -> Outcome<Arm> {
         let api = self.scratch.write("bench.toml", API_FILE)?;
         self.scratch.write("bench.openapi.json", &self.openapi())?;
-        let gateway = self.start_gateway(&[&api], Some(self.proxy_core))?;
-        Ok(Arm::new("ringway", gateway.server, Some(gateway.log)))
+        let gateway = self.serve(name, program, &[&api], Some(self.proxy_core))?;
+        Ok(Arm::new(name, gateway.server, Some(gateway.log)))
     }
 
     /// `ringway serve` with these API files, on `core` or on all.
     pub(crate) fn start_gateway(&self, apis: &[&Path], core: Option<usize>) -> Outcome<Gateway> {
+        self.serve("ringway", &Command::new(self.binaries.join("ringway")), apis, core)
+    }
+
+    fn serve(&self, name: &str, program: &Command, apis: &[&Path], core: Option<usize>) -> Outcome<Gateway> {
         let (address, admin) = (process::free_address()?, process::free_address()?);
-        let log = self.scratch.file("ringway.access.log");
+        let log = self.scratch.file(&format!("{name}.access.log"));
         let apis: Vec<String> = apis.iter().map(|path| path.display().to_string()).collect();
         let configuration = format!(
             r#"cores = 1
@@ -238,10 +247,11 @@ idleTimeoutMillis = 3600000
 "#,
             log = log.display()
         );
-        let path = self.scratch.write("ringway.toml", &configuration)?;
-        let mut command = Command::new(self.binaries.join("ringway"));
+        let path = self.scratch.write(&format!("{name}.toml"), &configuration)?;
+        let mut command = Command::new(program.get_program());
+        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.arg("serve").arg("--config").arg(path);
-        let server = Server::start("ringway", &command, core, address, &self.scratch)?;
+        let server = Server::start(name, &command, core, address, &self.scratch)?;
         Ok(Gateway { server, admin, log })
     }
 

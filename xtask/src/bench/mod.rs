@@ -1,12 +1,18 @@
 //! `cargo xtask bench NAME`: Ringway beside its peers.
 
+mod ab;
 pub(crate) mod arms;
+mod compared;
+mod generators;
 pub(crate) mod instructions;
+mod loadgen;
 mod offered;
 pub(crate) mod openloop;
 mod proxy;
+mod revisions;
 mod runtimes;
 mod slices;
+mod truth;
 mod wrk;
 
 use std::process::ExitCode;
@@ -24,6 +30,21 @@ const BENCHES: &[Check] = &[
         name: "runtimes",
         about: "the same minimal proxy on monoio, tokio and glommio",
         run: runtimes::run,
+    },
+    Check {
+        name: "ab",
+        about: "two revisions (REV_A REV_B; `.` is the work tree) in turn, and the verdict of ringload compare",
+        run: ab::run,
+    },
+    Check {
+        name: "loadgen",
+        about: "ringload beside wrk, h2load, hey, oha and k6: requests per second of their own processor time",
+        run: loadgen::run,
+    },
+    Check {
+        name: "truth",
+        about: "the latencies that ringload reports against known ones, with a freeze of two seconds; wrk beside it",
+        run: truth::run,
     },
     Check {
         name: "instructions",

@@ -22,7 +22,7 @@ pub(crate) struct Plan {
 }
 
 /// Rounds at most, as a multiple of the wanted ones.
-const PATIENCE: usize = 4;
+pub(crate) const PATIENCE: usize = 4;
 
 /// One slice of one arm.
 #[derive(Clone, Copy)]
@@ -150,14 +150,16 @@ pub(crate) fn run(
     Ok(series)
 }
 
-struct Measured {
-    slice: Slice,
-    counted: wrk::Counted,
+/// What one slice gave.
+pub(crate) struct Measured {
+    pub(crate) slice: Slice,
+    pub(crate) counted: wrk::Counted,
     /// Share of one core that other processes used.
-    others: f64,
+    pub(crate) others: f64,
 }
 
-fn measure(
+/// Loads `arm`, which is one of `arms`, for `seconds`.
+pub(crate) fn measure(
     site: &Site,
     arms: &[Arm],
     arm: &Arm,
@@ -195,7 +197,7 @@ fn measure(
 }
 
 /// wrk does not look at bodies, but it counts bytes: they must be those of as many right answers.
-fn check_bytes(arm: &Arm, counted: &wrk::Counted, size: usize) -> Outcome<()> {
+pub(crate) fn check_bytes(arm: &Arm, counted: &wrk::Counted, size: usize) -> Outcome<()> {
     let each = counted.bytes as f64 / counted.requests as f64;
     if (each / size as f64 - 1.0).abs() > 0.02 {
         return Err(format!(

@@ -34,6 +34,7 @@ pub(crate) struct Counted {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) p999: f64,
+    pub(crate) max: f64,
 }
 
 /// Writes the script that sets the headers and prints the result in one line.
@@ -43,9 +44,9 @@ pub(crate) fn write_script(scratch: &Scratch) -> Outcome<PathBuf> {
     let done = r#"
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("RESULT %d %d %d %d %d %d %d\n", summary.requests, summary.duration, summary.bytes,
+  io.write(string.format("RESULT %d %d %d %d %d %d %d %d\n", summary.requests, summary.duration, summary.bytes,
     e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9), latency.max))
 end
 "#;
     scratch.write("wrk.lua", &format!("{headers}{done}"))
@@ -66,10 +67,11 @@ pub(crate) fn run(
     parse(&output).ok_or_else(|| format!("`{}` printed no result:\n{output}", cargo::spell(&command)))
 }
 
-fn parse(output: &str) -> Option<Counted> {
+/// Reads the line of the script.
+pub(crate) fn parse(output: &str) -> Option<Counted> {
     let line = output.lines().find_map(|line| line.strip_prefix("RESULT "))?;
     let numbers: Vec<u64> = line.split_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>()?;
-    let [requests, micros, bytes, errors, p50, p99, p999] = numbers.try_into().ok()?;
+    let [requests, micros, bytes, errors, p50, p99, p999, max] = numbers.try_into().ok()?;
     Some(Counted {
         requests,
         seconds: micros as f64 / 1e6,
@@ -78,6 +80,7 @@ fn parse(output: &str) -> Option<Counted> {
         p50: p50 as f64,
         p99: p99 as f64,
         p999: p999 as f64,
+        max: max as f64,
     })
 }
 
@@ -87,7 +90,7 @@ mod tests {
 
     #[test]
     fn reads_the_line_of_the_script() {
-        let counted = parse("Running 1s test\nRESULT 1000 1000000 260000 2 900 1500 2000\n").unwrap();
+        let counted = parse("Running 1s test\nRESULT 1000 1000000 260000 2 900 1500 2000 2500\n").unwrap();
         assert_eq!((counted.requests, counted.errors, counted.bytes), (1000, 2, 260_000));
         assert!(parse("RESULT 1 2\n").is_none() && parse("").is_none());
     }
