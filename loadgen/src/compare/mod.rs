@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::report::Report;
 use crate::report::json::write_file;
-use crate::report::text::Style;
+use crate::report::text::{Style, print};
 use crate::report::words::parse_share;
 use figures::{Arm, Figure, are_interleaved};
 use verdict::{Judged, Verdict, judge};
@@ -156,7 +156,7 @@ pub fn run(args: Args) -> ExitCode {
 fn finish(args: &Args, comparison: &Comparison, reports: &[(Arm, Report)]) -> ExitCode {
     let is_stdout = |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if !is_stdout(&args.json) && !is_stdout(&args.markdown) {
-        print!("{}", output::text(comparison, Style::of(&std::io::stdout())));
+        print(&output::text(comparison, Style::of(&std::io::stdout())));
     }
     let json = || {
         serde_json::to_string_pretty(comparison).map_or_else(|error| error.to_string(), |text| text + "\n")

@@ -56,7 +56,7 @@ pub fn run(args: Args) -> ExitCode {
     };
     let to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if !to_stdout {
-        print!("{}", text::render(&merged, Style::of(&std::io::stdout())));
+        text::print(&text::render(&merged, Style::of(&std::io::stdout())));
     }
     let json = args.json.iter().map(|path| (path, json::write(&merged, path)));
     let html = args.html.iter().map(|path| (path, json::write_file(path, html::page(&[&merged]).as_bytes())));

@@ -1,7 +1,7 @@
 //! The report as text, at the end of a run.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 
 use super::words::{bytes, count, cut, duration, figure, printable, share, utc};
 use super::{Distribution, Report};
@@ -42,6 +42,11 @@ pub(crate) enum Color {
     Red = 31,
     Green = 32,
     Yellow = 33,
+}
+
+/// Prints to the standard output. One that was closed, as by `head`, takes no more, and that is no error.
+pub(crate) fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// The whole report; the last line says whether its figures may be trusted.

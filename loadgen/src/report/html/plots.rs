@@ -232,7 +232,8 @@ fn latency_over_time(group: &Group<'_>, step: usize) -> Chart {
         of("median", "l0", Figure::P50),
     ];
     let y = log_axis(&lines).unwrap_or_else(|| Axis::log(1.0, 10.0, duration));
-    timed("Latency over time", "from the intended send", y, lines)
+    let from = if group.all.run.mode == "closed" { "from the actual send" } else { "from the intended send" };
+    timed("Latency over time", from, y, lines)
 }
 
 fn timed(title: &str, about: &str, y: Axis, lines: Vec<Line>) -> Chart {
