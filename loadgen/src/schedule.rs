@@ -98,7 +98,7 @@ impl Schedule {
     }
 }
 
-/// The times of a replay after its speed-up, for all threads. A warm-up does not move them: the first request is measured, too.
+/// The times of a replay after its speed-up, for all threads. A warm-up is its beginning, which counts for nothing but failures.
 pub fn replay_times(plan: &Plan) -> Arc<[Nanos]> {
     match (&plan.load, &plan.requests) {
         (Load::Replay { speed }, Requests::Replay(entries)) => {

@@ -103,11 +103,9 @@ impl Meter {
         self.last = reading;
     }
 
-    /// The measured time is over; false if it was before.
-    pub(super) fn end(&mut self, now: Nanos) -> bool {
-        let first = self.end.is_none();
+    /// The measured time is over; only the first call counts.
+    pub(super) fn end(&mut self, now: Nanos) {
         self.end.get_or_insert_with(|| (now, (self.usage)()));
-        first
     }
 
     fn measured(&self) -> (Nanos, Usage) {

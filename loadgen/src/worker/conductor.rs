@@ -137,8 +137,8 @@ impl<R: Runtime> Conductor<R> {
                 self.tell(News::Second(ended));
                 meter.second(second, now);
             }
-            if now >= clock.end && meter.end(now) && worker.in_flight.get() > 0 {
-                self.tell(News::Waiting(worker.in_flight.get()));
+            if now >= clock.end {
+                meter.end(now);
             }
             if now >= clock.stop_sending {
                 worker.stop_sending();

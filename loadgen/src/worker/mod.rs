@@ -49,8 +49,6 @@ pub enum News {
     Ready(Nanos),
     /// A second is over.
     Second(Interval),
-    /// It sends nothing more, and waits for so many answers.
-    Waiting(usize),
 }
 
 /// What the system says the calling thread has used.
