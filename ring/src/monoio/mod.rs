@@ -28,7 +28,8 @@ use stream::IdleReads;
 /// so that an idle connection keeps one for 50 to 100 ms.
 const SWEEP_NANOS: u64 = 50_000_000;
 
-/// After this many reads were cancelled, the next sweep that cancels hardly any gives their memory back.
+/// After this many reads were cancelled, or when so many connections have come and most have gone, the next sweep that cancels hardly any
+/// gives their memory back.
 const GIVE_BACK_AFTER: usize = 512;
 /// A sweep that cancels fewer is a quiet one.
 const QUIET_SWEEP: usize = 64;
@@ -160,12 +161,13 @@ async fn drive_wheel(wheel: Wheel) {
     }
 }
 
-/// Takes the buffers of reads that have been pending for a while.
+/// Takes the buffers of reads that have been pending for a while, and gives back what a burst of connections has left.
 async fn sweep(core: Rc<Core>) {
+    let reads = &core.idle_reads;
     let mut cancelled = 0;
     let mut sweeps = 0;
     loop {
-        if core.idle_reads.direct() == 0 && cancelled < GIVE_BACK_AFTER {
+        if reads.direct() == 0 && cancelled < GIVE_BACK_AFTER && !reads.has_shrunk() {
             core.sweeping.set(false);
             std::future::poll_fn(|cx| {
                 if core.sweeping.get() {
@@ -177,11 +179,13 @@ async fn sweep(core: Rc<Core>) {
             .await;
         }
         core.wheel.sleep_until(monotonic_nanos() + SWEEP_NANOS).await;
-        let now_cancelled = core.idle_reads.sweep();
+        let now_cancelled = reads.sweep();
         cancelled += now_cancelled;
         sweeps += 1;
-        if cancelled >= GIVE_BACK_AFTER && now_cancelled < QUIET_SWEEP && sweeps >= GIVE_BACK_SWEEPS {
+        let left = cancelled >= GIVE_BACK_AFTER || reads.has_shrunk();
+        if left && now_cancelled < QUIET_SWEEP && sweeps >= GIVE_BACK_SWEEPS {
             (cancelled, sweeps) = (0, 0);
+            reads.forget_peak();
             buf::give_back();
         }
     }

@@ -216,6 +216,9 @@ impl Drop for MonoioStream {
     fn drop(&mut self) {
         if let Some(slot) = self.reads {
             self.core.idle_reads.unregister(slot);
+            if self.core.idle_reads.has_shrunk() {
+                self.core.wake_sweeper();
+            }
         }
     }
 }
@@ -228,6 +231,8 @@ pub(super) struct IdleReads {
     /// Number of the current sweep; never 0.
     sweeps: Cell<u32>,
     crowded: Cell<bool>,
+    /// Most connections that there were since memory was given back.
+    peak: Cell<usize>,
 }
 
 impl Drop for IdleReads {
@@ -251,6 +256,7 @@ impl IdleReads {
         if slots.len() >= CROWDED_FROM && !self.crowded.replace(true) {
             pages::set_crowded(true);
         }
+        self.peak.set(self.peak.get().max(slots.len() + 1));
         slots.insert(ReadSlot { since: 0, canceller: None })
     }
 
@@ -265,6 +271,17 @@ impl IdleReads {
     /// Pending direct reads.
     pub(super) fn direct(&self) -> usize {
         self.direct.get()
+    }
+
+    /// Whether most of a burst of connections is gone: they leave memory that nobody else will need soon.
+    pub(super) fn has_shrunk(&self) -> bool {
+        let peak = self.peak.get();
+        peak >= super::GIVE_BACK_AFTER && self.slots.borrow().len() < peak / 2
+    }
+
+    /// The memory of the burst was given back.
+    pub(super) fn forget_peak(&self) {
+        self.peak.set(self.slots.borrow().len());
     }
 
     /// Cancels the reads that were pending a whole sweep ago; returns how many.
