@@ -76,8 +76,22 @@ impl Place {
         Place { pointer: format!("{}/{key}", self.pointer), ..self.clone() }
     }
 
+    /// Another pointer into the same file.
+    pub(super) fn moved(&self, pointer: &str) -> Self {
+        Place { pointer: pointer.to_owned(), ..self.clone() }
+    }
+
     pub(super) fn at_line(&self, line: usize) -> Self {
         Place { line: Some(line), ..self.clone() }
+    }
+
+    pub(super) fn line(&self) -> Option<usize> {
+        self.line
+    }
+
+    /// The directory of the file, from which its own file names count.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.file.as_deref().and_then(Path::parent)
     }
 
     pub(super) fn issue(&self, message: impl Into<String>) -> PlanIssue {
@@ -136,7 +150,13 @@ impl Issues {
         self.list.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         if let (Some(last), true) = (self.list.last(), self.more > 0) {
             let message = format!("and {} more issues", self.more);
-            let rest = PlanIssue { line: None, pointer: String::new(), help: String::new(), message, ..last.clone() };
+            let rest = PlanIssue {
+                line: None,
+                pointer: String::new(),
+                help: String::new(),
+                message,
+                ..last.clone()
+            };
             self.list.push(rest);
         }
         self.list

@@ -4,10 +4,24 @@ use std::time::Duration;
 
 use crate::check::Check;
 
+mod access_log;
+pub mod file;
+mod har;
 pub mod issue;
+mod message;
+mod openapi;
 pub mod overrides;
 pub mod quantity;
+mod reader;
+mod replay;
+mod request;
+mod settings;
+mod source;
+mod template;
+mod timestamp;
+mod url;
 
+pub use file::{PlanFile, from_command_line, load};
 pub use issue::{IssueKind, PlanIssue};
 pub use overrides::{Overrides, Rate, Source};
 

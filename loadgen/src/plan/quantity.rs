@@ -22,7 +22,8 @@ const UNITS: [(&str, u64); 6] = [
 
 /// Reads `500ms`, `30s`, `1m30s`, `1.5h`: numbers, each with a unit of `ns`, `us`, `ms`, `s`, `m` or `h`. Zero is `0s`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{} is no duration; write it like `500ms`, `30s` or `1m30s`", super::issue::quoted(text));
+    let wrong =
+        || format!("{} is no duration; write it like `500ms`, `30s` or `1m30s`", super::issue::quoted(text));
     let mut nanos = 0u64;
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -60,7 +61,11 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
 pub fn parse_rate(text: &str) -> Result<Rate, String> {
     if !text.contains(['/', ',']) {
         let rate = number(text)?;
-        return if rate > 0.0 { Ok(Rate::Constant(rate)) } else { Err("a rate of 0 sends nothing".to_owned()) };
+        return if rate > 0.0 {
+            Ok(Rate::Constant(rate))
+        } else {
+            Err("a rate of 0 sends nothing".to_owned())
+        };
     }
     let segments = text.split(',').map(segment).collect::<Result<Vec<_>, _>>()?;
     check_profile(&segments)?;
@@ -69,7 +74,10 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
 
 fn segment(text: &str) -> Result<Segment, String> {
     let (rates, duration) = text.split_once('/').ok_or_else(|| {
-        format!("{} is no segment of a rate; write it like `500/30s` or `100..1000/30s`", super::issue::quoted(text))
+        format!(
+            "{} is no segment of a rate; write it like `500/30s` or `100..1000/30s`",
+            super::issue::quoted(text)
+        )
     })?;
     let (from, to) = rates.split_once("..").unwrap_or((rates, rates));
     let duration = parse_duration(duration)?;
@@ -77,7 +85,9 @@ fn segment(text: &str) -> Result<Segment, String> {
 }
 
 fn number(text: &str) -> Result<f64, String> {
-    let wrong = || format!("{} is no rate; write requests per second like `500` or `0.5`", super::issue::quoted(text));
+    let wrong = || {
+        format!("{} is no rate; write requests per second like `500` or `0.5`", super::issue::quoted(text))
+    };
     check_rate(text.trim().parse().map_err(|_| wrong())?)
 }
 
@@ -119,7 +129,21 @@ mod tests {
         assert_eq!(nanos("0.000000001s"), Ok(1));
         assert_eq!(nanos(" 0s "), Ok(0));
         assert_eq!(nanos("10us5ns"), Ok(10_005));
-        for wrong in ["", "5", "s", "5 s", "1.s", ".5s", "1.2.3s", "-1s", "1d", "1S", "99999999999999999999s", "1s5", "é"] {
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            "1.s",
+            ".5s",
+            "1.2.3s",
+            "-1s",
+            "1d",
+            "1S",
+            "99999999999999999999s",
+            "1s5",
+            "é",
+        ] {
             let message = format!("`{wrong}` is no duration; write it like `500ms`, `30s` or `1m30s`");
             assert_eq!(parse_duration(wrong), Err(message));
         }
@@ -140,7 +164,10 @@ mod tests {
         assert_eq!(message("-1"), "the rate -1 is not within 0 and 100,000,000 requests per second");
         assert_eq!(message("NaN"), "the rate NaN is not within 0 and 100,000,000 requests per second");
         assert_eq!(message("5/0s"), "a segment of a rate profile lasts longer than 0s");
-        assert_eq!(message("5/1s,7"), "`7` is no segment of a rate; write it like `500/30s` or `100..1000/30s`");
+        assert_eq!(
+            message("5/1s,7"),
+            "`7` is no segment of a rate; write it like `500/30s` or `100..1000/30s`"
+        );
         assert_eq!(message("5/9"), "`9` is no duration; write it like `500ms`, `30s` or `1m30s`");
         assert_eq!(message("1/720h,1/1s"), "the rate profile is too long; 30 days (720h) is the most");
     }
