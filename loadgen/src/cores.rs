@@ -1,0 +1,38 @@
+//! The driver that is asked for, and threads that run on it.
+
+use std::net::{SocketAddr, TcpListener};
+
+use ringway_ring::affinity::available_cpus;
+use ringway_ring::monoio::{Driver, DriverChoice, RunOptions, probe};
+
+/// The driver that `choice` and this kernel lead to. Falling back to epoll is said on stderr.
+pub(crate) fn driver(choice: DriverChoice) -> Result<Driver, String> {
+    if choice == DriverChoice::Epoll {
+        return Ok(Driver::Epoll);
+    }
+    let report = probe();
+    match (report.io_uring, choice) {
+        (Some(flags), _) => Ok(Driver::IoUring(flags)),
+        (None, DriverChoice::Auto) => {
+            eprintln!("ringload: on epoll, because {report}");
+            Ok(Driver::Epoll)
+        }
+        (None, _) => Err(format!("--driver io_uring: {report}")),
+    }
+}
+
+/// The options of so many threads: pinned, one to a CPU, where there are enough of them.
+pub(crate) fn options(driver: Driver, threads: Option<usize>) -> Vec<RunOptions> {
+    let cpus = available_cpus();
+    let threads = threads.unwrap_or(cpus.len());
+    let cpu = |index: usize| (threads <= cpus.len()).then(|| cpus[index]);
+    (0..threads).map(|index| RunOptions { driver, cpu: cpu(index), ..RunOptions::default() }).collect()
+}
+
+/// Finds out whether nobody listens on `address`, and which port it is where 0 asks for a free one. Threads share it by SO_REUSEPORT,
+/// and so would another process of the same user: without this it would silently share the connections.
+pub(crate) fn free_address(address: SocketAddr) -> Result<SocketAddr, String> {
+    TcpListener::bind(address)
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error| format!("cannot listen on {address}: {error}"))
+}
