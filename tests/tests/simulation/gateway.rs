@@ -212,14 +212,8 @@ fn snapshot(book: &Book, registry: &mut Registry) -> Snapshot {
         resources.push(resource(&book.conditions, route, generation, &authority));
         authorities.insert(route, authority);
     }
-    let settings = CompileSettings {
-        region: "us-east-1".into(),
-        account_id: "123456789012".into(),
-        execute_api_suffix: "amazonaws.com".into(),
-        default_log_format: LOG_FORMAT.into(),
-    };
     let snapshot =
-        compile(&configuration(resources), &settings, registry).expect("the configuration is right");
+        compile(&configuration(resources), &compile_settings(), registry).expect("the configuration is right");
     for endpoint in snapshot.endpoints.iter().filter(|endpoint| !endpoint.is_literal()) {
         let mut addresses: Vec<_> =
             (0..book.conditions.backends).map(|backend| backend::address(backend, endpoint.port)).collect();
@@ -230,6 +224,16 @@ fn snapshot(book: &Book, registry: &mut Registry) -> Snapshot {
     }
     book.generations.borrow_mut().push(Generation { authorities });
     snapshot
+}
+
+/// How the simulated gateway compiles.
+pub(crate) fn compile_settings() -> CompileSettings {
+    CompileSettings {
+        region: "us-east-1".into(),
+        account_id: "123456789012".into(),
+        execute_api_suffix: "amazonaws.com".into(),
+        default_log_format: LOG_FORMAT.into(),
+    }
 }
 
 /// Where a route leads.
@@ -292,7 +296,8 @@ fn mock(generation: usize) -> MockIntegration {
     }
 }
 
-fn configuration(resources: Vec<Resource>) -> Configuration {
+/// Serves `resources` on every domain.
+pub(crate) fn configuration(resources: Vec<Resource>) -> Configuration {
     let stage = Stage {
         stage_name: "sim".to_owned(),
         deployment: Deployment { id: "d1".to_owned(), resources }.into(),

@@ -2,6 +2,7 @@
 //! that delays, tears and fails, in virtual time. One seed decides everything, so a failure replays.
 //!
 //! `RINGWAY_SIM_SEEDS=N` runs N seeds instead of 256; `RINGWAY_SIM_SEED=S` replays one and prints its trace.
+//! `RINGWAY_SIM_STALLED=N` lets N requests stall instead of 10,000 (module `stalled`).
 
 mod backend;
 mod book;
@@ -15,6 +16,7 @@ mod judge;
 mod message;
 mod request;
 mod seed;
+mod stalled;
 mod time;
 mod trials;
 
