@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::exit::Exit;
 use crate::plan::quantity::parse_duration;
 use crate::report::json::{read, write_file};
 use crate::report::text::{Color, Style, print};
@@ -23,16 +24,6 @@ use search::{Next, Search};
 
 /// Exit code where the lowest rate misses the objective, or the rates do not settle.
 const EXIT_MISSED: u8 = 1;
-/// Exit code where the generator is the bottleneck.
-const EXIT_INVALID: u8 = 2;
-/// EX_USAGE of sysexits.h.
-const EXIT_USAGE: u8 = 64;
-/// EX_SOFTWARE: a run could not be started, or left no report.
-const EXIT_RUN: u8 = 70;
-/// EX_IOERR: the result cannot be written.
-const EXIT_WRITE: u8 = 74;
-/// Ended by Ctrl-C.
-const EXIT_INTERRUPTED: u8 = 130;
 /// Characters of what a failed run printed that are shown.
 const SHOWN_MAX: usize = 4000;
 
@@ -214,18 +205,18 @@ struct NotRun {
 pub fn run(args: Args) -> ExitCode {
     if args.from > args.to {
         eprintln!("ringload find-knee: --from {} is above --to {}", args.from, args.to);
-        return ExitCode::from(EXIT_USAGE);
+        return Exit::Usage.into();
     }
     let stop = Arc::new(AtomicBool::new(false));
     // The run under way gets the same Ctrl-C, ends, and what was found so far is still told.
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop)) {
         eprintln!("ringload find-knee: cannot handle Ctrl-C: {error}");
-        return ExitCode::from(EXIT_RUN);
+        return Exit::Software.into();
     }
     let directory = std::env::temp_dir().join(format!("ringload-knee-{}", std::process::id()));
     if let Err(error) = DirBuilder::new().mode(0o700).create(&directory) {
         eprintln!("ringload find-knee: cannot create {}: {error}", directory.display());
-        return ExitCode::from(EXIT_RUN);
+        return Exit::Software.into();
     }
     let to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     let style = Style::of(&std::io::stdout());
@@ -280,12 +271,12 @@ fn search_knee(
 /// One run of this same program at a rate.
 fn step(args: &Args, rate: f64, directory: &Path) -> Result<Report, NotRun> {
     let file = directory.join("step.json");
-    let cannot = |message: String| NotRun { message, code: EXIT_RUN };
+    let cannot = |message: String| NotRun { message, code: Exit::Software.code() };
     let program =
         std::env::current_exe().map_err(|error| cannot(format!("cannot find this program: {error}")))?;
     let mut command = Command::new(program);
     command.arg("run").args(args.url.iter().flat_map(|url| ["--url", url.as_str()])).args(&args.run_options);
-    command.arg("--rate").arg(rate_argument(rate)).arg("--json").arg(&file).arg("--plain");
+    command.arg("--rate").arg(rate_argument(rate)).arg("--json").arg(&file).arg("--quiet");
     command
         .arg("--duration")
         .arg(milliseconds(args.step_duration))
@@ -295,12 +286,14 @@ fn step(args: &Args, rate: f64, directory: &Path) -> Result<Report, NotRun> {
     match output.status.code() {
         // Failures and an invalid run are for the objective to judge.
         Some(0..=2) => {}
-        Some(130) => return Err(NotRun { message: "ended by Ctrl-C".to_string(), code: EXIT_INTERRUPTED }),
+        Some(code) if code == i32::from(Exit::Interrupted.code()) => {
+            return Err(NotRun { message: "ended by Ctrl-C".to_string(), code: Exit::Interrupted.code() });
+        }
         code => {
             let said = String::from_utf8_lossy(&output.stderr);
             let said: String =
                 said.trim().chars().rev().take(SHOWN_MAX).collect::<Vec<_>>().into_iter().rev().collect();
-            let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(EXIT_RUN);
+            let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(Exit::Software.code());
             return Err(NotRun { message: format!("the run at {}/s failed:\n{said}", figure(rate)), code });
         }
     }
@@ -338,7 +331,8 @@ fn line(step: &Step, style: Style) -> String {
     let outcome = match &step.outcome {
         Outcome::Met => style.paint(Color::Green, "met"),
         Outcome::Missed(reason) => style.paint(Color::Red, &format!("missed: {}", printable(reason))),
-        Outcome::Invalid(reason) => style.paint(Color::Yellow, &format!("invalid: {}", printable(reason))),
+        // It ends the search, and the conclusion says why.
+        Outcome::Invalid(_) => style.paint(Color::Yellow, "invalid"),
     };
     let mut out = format!("  {:>10}{:>11}", figure(step.rate), figure(step.ok_per_second));
     for value in [step.p50, step.p99, step.p999, step.max] {
@@ -389,8 +383,8 @@ fn exit_code(knee: &Knee) -> u8 {
     match knee {
         Knee::Found { .. } | Knee::AtLeast { .. } => 0,
         Knee::Below { .. } | Knee::Unsettled { .. } => EXIT_MISSED,
-        Knee::GeneratorBound { .. } => EXIT_INVALID,
-        Knee::Interrupted { .. } => EXIT_INTERRUPTED,
+        Knee::GeneratorBound { .. } => Exit::Invalid.code(),
+        Knee::Interrupted { .. } => Exit::Interrupted.code(),
     }
 }
 
@@ -408,7 +402,7 @@ fn write_json(args: &Args, knee: &Knee, steps: &[Step]) -> Option<ExitCode> {
     let text = serde_json::to_string_pretty(&found).map_err(std::io::Error::from);
     let error = text.and_then(|text| write_file(path, (text + "\n").as_bytes())).err()?;
     eprintln!("ringload find-knee: cannot write {}: {error}", path.display());
-    Some(ExitCode::from(EXIT_WRITE))
+    Some(Exit::Output.into())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::exit::Exit;
 use crate::report::Report;
 use crate::report::json::write_file;
 use crate::report::text::{Style, print};
@@ -24,12 +25,6 @@ use verdict::{Judged, Verdict, judge};
 
 const EXIT_WORSE: u8 = 1;
 const EXIT_NOISY: u8 = 2;
-/// EX_USAGE of sysexits.h.
-const EXIT_USAGE: u8 = 64;
-/// EX_DATAERR: a report cannot be read, or the reports are of different plans.
-const EXIT_DATA: u8 = 65;
-/// EX_IOERR: a result cannot be written.
-const EXIT_WRITE: u8 = 74;
 
 const HELP: &str = "\
 A is the build before a change, B the one with it. A side is files, a directory (its *.json), or a pattern
@@ -144,8 +139,8 @@ pub fn run(args: Args) -> ExitCode {
         Ok((comparison, input)) => finish(&args, &comparison, &input.reports),
         Err(problem) => {
             let (message, code) = match problem {
-                Problem::Usage(message) => (message, EXIT_USAGE),
-                Problem::Data(message) => (message, EXIT_DATA),
+                Problem::Usage(message) => (message, Exit::Usage.code()),
+                Problem::Data(message) => (message, Exit::Data.code()),
             };
             eprintln!("ringload compare: {message}");
             ExitCode::from(code)
@@ -171,7 +166,7 @@ fn finish(args: &Args, comparison: &Comparison, reports: &[(Arm, Report)]) -> Ex
         let Some(path) = path else { continue };
         if let Err(error) = write_file(path, content().as_bytes()) {
             eprintln!("ringload compare: cannot write {}: {error}", path.display());
-            code = EXIT_WRITE;
+            code = Exit::Output.code();
         }
     }
     ExitCode::from(code)

@@ -177,7 +177,7 @@ impl Distribution {
             p99: at(0.99),
             p999: at(0.999),
             p9999: at(0.9999),
-            max: micros(histogram.max()),
+            max: at(1.0), // not max(), which is 0 for the lowest bucket though the percentiles are at its upper end
             buckets: histogram
                 .iter_recorded()
                 .map(|at| (at.value_iterated_to(), at.count_at_value()))
@@ -309,7 +309,7 @@ fn add_late(closed: &mut Second, interval: &Interval) {
     for (class, part) in closed.classes.iter_mut().zip(interval.classes) {
         *class += part;
     }
-    closed.max = closed.max.max(micros(interval.latency.max()));
+    closed.max = closed.max.max(summarize(interval).max);
 }
 
 #[cfg(test)]
@@ -356,6 +356,15 @@ mod tests {
         ] {
             assert!((figure / truth - 1.0).abs() < 0.001, "{figure} is not {truth}");
         }
+    }
+
+    #[test]
+    fn the_lowest_bucket_is_no_exception() {
+        let mut histogram = durations();
+        histogram.record_n(0, 5).unwrap();
+        let of = Distribution::of(&histogram);
+        assert_eq!((of.p50, of.max), (0.063, 0.063));
+        assert_eq!(Distribution::of(&of.histogram()), of);
     }
 
     #[test]

@@ -51,6 +51,14 @@ pub struct PlanSummary {
     pub requests_max: Option<u64>,
 }
 
+impl PlanSummary {
+    /// Whether this is the time after the run, in which the last answers come, and none came.
+    fn is_over(&self, second: &Second) -> bool {
+        let nothing = second.sent + second.ok + second.failed == 0;
+        nothing && self.duration.is_some_and(|duration| second.second as f64 >= duration.as_secs_f64())
+    }
+}
+
 /// The live view.
 #[derive(Debug)]
 pub struct Live {
@@ -92,6 +100,9 @@ impl Live {
 
     /// A second is over.
     pub fn second(&mut self, second: &Second) {
+        if self.plan.is_over(second) {
+            return;
+        }
         self.seen.add(second);
         match self.mode {
             Mode::Screen => self.tick(),
@@ -311,6 +322,7 @@ mod tests {
             p999: 0.0,
             max: 0.0,
         };
+        assert!(!plan().is_over(&nothing) && plan().is_over(&Second { second: 30, ..nothing.clone() }));
         assert!(plain_line(&nothing).contains("p50        -") && plain_line(&nothing).ends_with("warm-up\n"));
     }
 

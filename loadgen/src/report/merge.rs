@@ -8,11 +8,8 @@ use super::build::per;
 use super::text::{self, Style};
 use super::words::printable;
 use super::{Counts, Distribution, Generator, Latencies, Report, RequestReport, Run, Second, html, json};
+use crate::exit::Exit;
 
-/// EX_DATAERR of sysexits.h: a report cannot be read, or does not fit the others.
-const EXIT_DATA: u8 = 65;
-/// EX_IOERR: the result cannot be written.
-const EXIT_WRITE: u8 = 74;
 /// Reports that are merged at once.
 const REPORTS_MAX: usize = 1000;
 /// Hosts are expected to start this close together; a wider gap becomes a note.
@@ -51,7 +48,7 @@ pub fn run(args: Args) -> ExitCode {
         Ok(merged) => merged,
         Err(message) => {
             eprintln!("ringload merge: {message}");
-            return ExitCode::from(EXIT_DATA);
+            return Exit::Data.into();
         }
     };
     let to_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
@@ -64,7 +61,7 @@ pub fn run(args: Args) -> ExitCode {
     for (path, written) in json.chain(html) {
         if let Err(error) = written {
             eprintln!("ringload merge: cannot write {}: {error}", path.display());
-            code = ExitCode::from(EXIT_WRITE);
+            code = Exit::Output.into();
         }
     }
     code

@@ -149,15 +149,21 @@ fn points(run: &Report, step: usize, figure: Figure) -> Vec<(f64, Option<f64>)> 
     run.series
         .chunks(step)
         .map(|seconds| {
-            let values: Vec<f64> = seconds.iter().filter_map(|second| figure.of(second)).collect();
+            let whole = seconds.iter().filter(|second| figure != Figure::Ok || is_whole(run, second));
+            let values: Vec<f64> = whole.filter_map(|second| figure.of(second)).collect();
             let value = if figure.is_count() {
-                Some(values.iter().sum::<f64>() / values.len().max(1) as f64)
+                (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
             } else {
                 values.into_iter().reduce(f64::max)
             };
             (seconds[0].second as f64, value)
         })
         .collect()
+}
+
+/// The last answers come after the end of the run, in a second that is none: its rate would look like a breakdown.
+fn is_whole(run: &Report, second: &Second) -> bool {
+    second.second as f64 + 0.9 <= run.run.seconds
 }
 
 /// The median over the runs of a group, at each place that one of them has.
@@ -282,11 +288,20 @@ mod tests {
         let quiet = report.series[3].clone();
         report.series = (0..6000).map(|at| Second { second: at, ..quiet.clone() }).collect();
         report.series[1234].max = 9e6;
+        report.run.seconds = 6000.0;
         let group = Group::new("g".into(), vec![&report]);
         let step = step_of(std::slice::from_ref(&group));
         assert_eq!(step, 10);
         let drawn = points(&report, step, Figure::Max);
         assert_eq!((drawn.len(), drawn[123]), (600, (1230.0, Some(9e6))));
         assert_eq!(points(&report, step, Figure::Ok)[0].1, Some(5000.0));
+    }
+
+    #[test]
+    fn the_time_after_the_end_is_no_breakdown() {
+        let mut report = sample::report();
+        report.series.push(Second { second: 30, ok: 3, failed: 2, ..report.series[29].clone() });
+        assert_eq!(points(&report, 1, Figure::Ok)[29..], [(29.0, Some(5000.0)), (30.0, None)]);
+        assert_eq!(points(&report, 1, Figure::Failed)[30], (30.0, Some(2.0)));
     }
 }
