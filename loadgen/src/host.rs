@@ -52,7 +52,9 @@ pub(crate) fn describe() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus
         .lines()
-        .find_map(|line| line.strip_prefix("model name").map(|rest| rest.trim_start_matches([' ', '\t', ':'])))
+        .find_map(|line| {
+            line.strip_prefix("model name").map(|rest| rest.trim_start_matches([' ', '\t', ':']))
+        })
         .unwrap_or("unknown CPU");
     let count = ringway_ring::affinity::available_cpus().len();
     format!("{name}, {count} × {model}, Linux {kernel}")

@@ -54,7 +54,9 @@ fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Refusal> {
 fn explain(error: &io::Error, timeout: Duration) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused: nobody listens there".into(),
-        io::ErrorKind::TimedOut => format!("no answer to the connect within {timeout:?}: a firewall, or a host that is down"),
+        io::ErrorKind::TimedOut => {
+            format!("no answer to the connect within {timeout:?}: a firewall, or a host that is down")
+        }
         _ => error.to_string(),
     }
 }

@@ -175,7 +175,10 @@ fn notes(plan: &Plan, reached: &Reached, finished: &team::Finished) -> Vec<Strin
         notes.push("ended early by a signal".into());
     }
     if reached.of > 1 {
-        notes.push(format!("the target has {} addresses; all requests went to {}", reached.of, reached.address));
+        notes.push(format!(
+            "the target has {} addresses; all requests went to {}",
+            reached.of, reached.address
+        ));
     }
     let missed: u64 = finished.outcomes.iter().map(|outcome| outcome.measured.counts.missed).sum();
     if missed > 0 {
@@ -184,7 +187,10 @@ fn notes(plan: &Plan, reached: &Reached, finished: &team::Finished) -> Vec<Strin
         ));
     }
     if matches!(plan.load, Load::Closed) {
-        notes.push("closed loop: latency is service time and does not show what those wait who come during a stall".into());
+        notes.push(
+            "closed loop: latency is service time and does not show what those wait who come during a stall"
+                .into(),
+        );
     }
     notes
 }

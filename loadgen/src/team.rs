@@ -26,7 +26,7 @@ const NEWS_PER_THREAD: usize = 16;
 /// Orders to a thread that may wait; there are three in its life.
 const ORDERS: usize = 8;
 /// How often the collector looks for Ctrl-C and redraws.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(200);
 /// From the order to start to the start: the threads need that long to hear it.
 const START_DELAY: Nanos = 5_000_000;
 
@@ -105,7 +105,9 @@ impl Team {
                         self.order(Order::Start(latest + START_DELAY));
                     }
                 }
-                Ok(News::Second(interval)) => series.add(interval).iter().for_each(|second| live.second(second)),
+                Ok(News::Second(interval)) => {
+                    series.add(interval).iter().for_each(|second| live.second(second))
+                }
                 Err(RecvTimeoutError::Timeout) => live.tick(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }

@@ -116,7 +116,8 @@ mod tests {
     fn verdict(load: &Load, shares: &[f64], lateness_us: &[u64], late: u64) -> Verdict {
         let mut lateness = durations();
         lateness_us.iter().for_each(|us| lateness.record(us * 1_000).unwrap());
-        let cpu: Vec<_> = shares.iter().map(|share| ThreadCpu { cpu_seconds: *share, share: *share }).collect();
+        let cpu: Vec<_> =
+            shares.iter().map(|share| ThreadCpu { cpu_seconds: *share, share: *share }).collect();
         judge(&Evidence { load, cpu: &cpu, waited_share: 0.0, lateness: &lateness, late, sent: 1_000 })
     }
 

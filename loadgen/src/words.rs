@@ -21,7 +21,11 @@ pub(crate) fn load(plan: &Plan) -> String {
         }
         Load::Replay { speed } => format!("replay at {speed} × its speed"),
     };
-    text.push_str(&format!(", {} connection{}", plan.connections, if plan.connections == 1 { "" } else { "s" }));
+    text.push_str(&format!(
+        ", {} connection{}",
+        plan.connections,
+        if plan.connections == 1 { "" } else { "s" }
+    ));
     if plan.pipeline > 1 {
         text.push_str(&format!(", pipeline {}", plan.pipeline));
     }
@@ -94,7 +98,8 @@ mod tests {
     fn plans_in_words() {
         assert_eq!(load(&plan()), "closed loop, 1 connection");
         let segment = |seconds, from, to| Segment { duration: Duration::from_secs(seconds), from, to };
-        let open = |profile, arrivals| Plan { load: Load::Open { profile, arrivals }, connections: 64, ..plan() };
+        let open =
+            |profile, arrivals| Plan { load: Load::Open { profile, arrivals }, connections: 64, ..plan() };
         let constant = open(vec![segment(10, 5_000.0, 5_000.0)], Arrivals::Uniform);
         assert_eq!(load(&constant), "open loop, 5000/s uniform, 64 connections");
         assert_eq!(intended_per_second(&constant, 10.0), Some(5_000.0));

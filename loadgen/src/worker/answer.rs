@@ -67,7 +67,14 @@ struct Body<'p> {
 impl<'p> Reader<'p> {
     pub(super) fn new() -> Self {
         let limits = HeadLimits { header_bytes_max: HEADER_BYTES_MAX, ..HeadLimits::default() };
-        Reader { head: ResponseHead::default(), scan: Scan::default(), limits, interim: 0, body: None, begun: false }
+        Reader {
+            head: ResponseHead::default(),
+            scan: Scan::default(),
+            limits,
+            interim: 0,
+            body: None,
+            begun: false,
+        }
     }
 
     /// Forgets an answer that was begun: the next bytes come from a new connection.
@@ -97,11 +104,15 @@ impl<'p> Reader<'p> {
         let ended = self.body.as_mut().map(|body| body.decoder.end_of_stream().is_ok());
         match ended {
             Some(true) => Ok(self.finish()),
-            Some(false) => Err(Broken::new(Failure::ShortBody, "the server closed the connection inside the body")),
+            Some(false) => {
+                Err(Broken::new(Failure::ShortBody, "the server closed the connection inside the body"))
+            }
             None if self.begun => {
                 Err(Broken::new(Failure::ShortBody, "the server closed the connection inside the head"))
             }
-            None => Err(Broken::new(Failure::Closed, "the server closed the connection instead of answering")),
+            None => {
+                Err(Broken::new(Failure::Closed, "the server closed the connection instead of answering"))
+            }
         }
     }
 
@@ -198,7 +209,8 @@ impl Memo {
     #[inline]
     pub(super) fn matches(&self, bytes: &[u8]) -> Option<(u16, usize)> {
         let length = self.bytes.len();
-        (length > 0 && bytes.len() >= length && bytes[..length] == self.bytes).then_some((self.status, length))
+        (length > 0 && bytes.len() >= length && bytes[..length] == self.bytes)
+            .then_some((self.status, length))
     }
 
     #[inline]
@@ -210,7 +222,7 @@ impl Memo {
     #[inline]
     pub(super) fn wants(&mut self) -> bool {
         self.misses = self.misses.wrapping_add(1);
-        self.misses <= MISSES_MAX || self.misses % KEPT_OF_MISSES == 0
+        self.misses <= MISSES_MAX || self.misses.is_multiple_of(KEPT_OF_MISSES)
     }
 
     /// Keeps a right answer after which the connection may be used again.

@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn a_mix_is_drawn_by_weight() {
         let weights = [3.0, 0.0, 1.0, 6.0];
-        let mix = weights.iter().map(|weight| crate::plan::Request { weight: *weight, ..request("a") }).collect();
+        let mix =
+            weights.iter().map(|weight| crate::plan::Request { weight: *weight, ..request("a") }).collect();
         let kinds = kinds(Requests::Mix(mix), Shard { index: 0, of: 1 });
         let mut counts = [0u32; 4];
         (0..100_000).for_each(|_| counts[kinds.next() as usize] += 1);

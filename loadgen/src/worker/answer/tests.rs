@@ -30,7 +30,8 @@ fn read<'p>(
 }
 
 const LENGTH: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-const CHUNKED: &[u8] = b"HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nA: b\r\n\r\n";
+const CHUNKED: &[u8] =
+    b"HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nA: b\r\n\r\n";
 const UNTIL_CLOSE: &[u8] = b"HTTP/1.0 200 OK\r\n\r\nhello";
 const INTERIM: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -90,7 +91,8 @@ fn an_answer_to_head_has_no_body_and_a_wrong_body_is_read_to_its_end() {
 fn what_is_no_answer_is_a_protocol_failure() {
     let request = request("a");
     let many = b"HTTP/1.1 102 Wait\r\n\r\n".repeat(INTERIM_RESPONSES_MAX + 1);
-    let wide = [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'a'; HEADER_BYTES_MAX], b"\r\n\r\n".to_vec()].concat();
+    let wide =
+        [b"HTTP/1.1 200 OK\r\nA: ".to_vec(), vec![b'a'; HEADER_BYTES_MAX], b"\r\n\r\n".to_vec()].concat();
     let cases: [&[u8]; 6] = [
         b"HTTP/2 200 OK\r\n\r\n",
         b"HTTP/1.1 101 Switching\r\n\r\n",

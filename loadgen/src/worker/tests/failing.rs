@@ -9,7 +9,8 @@ fn only(outcome: &WorkerOutcome) -> Vec<(Failure, u64)> {
 /// 50 requests on one connection, of which every tenth meets `act`.
 fn every_tenth(plan: Plan, act: Act) -> (WorkerOutcome, Trial) {
     let plan = Plan { requests_max: Some(50), duration: None, ..plan };
-    let (outcome, trial) = run(plan, move |number, _| if number % 10 == 9 { act.clone() } else { answer(MS) });
+    let (outcome, trial) =
+        run(plan, move |number, _| if number % 10 == 9 { act.clone() } else { answer(MS) });
     let counts = &outcome.measured.counts;
     assert_eq!(counts.sent, 50, "{:?}", outcome.measured.examples);
     (outcome, trial)

@@ -36,7 +36,8 @@ fn seconds_add_up_to_the_whole_and_the_warmup_comes_before() {
         .collect();
     let numbers: Vec<i64> = seconds.iter().map(|interval| interval.second).collect();
     assert_eq!(numbers, [-2, -1, 0, 1, 2, 3]);
-    let measured: u64 = seconds.iter().filter(|interval| interval.second >= 0).map(|interval| interval.ok).sum();
+    let measured: u64 =
+        seconds.iter().filter(|interval| interval.second >= 0).map(|interval| interval.ok).sum();
     assert!(measured.abs_diff(outcome.measured.counts.ok) <= 4, "those in flight between");
     assert!(seconds[1].ok > 700 && seconds[1].classes[1] == seconds[1].ok);
 }
