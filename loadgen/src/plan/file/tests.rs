@@ -59,6 +59,25 @@ fn every_sample_is_a_plan() {
     }
 }
 
+/// The file names in the document are those of the samples.
+#[test]
+fn every_plan_of_the_documentation_is_one() {
+    let text = std::fs::read_to_string("../docs/ringload-plan.md").unwrap();
+    let plans: Vec<&str> =
+        text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(plans.len() >= 3);
+    let directory = tempfile::tempdir().unwrap();
+    let samples = std::fs::canonicalize(SAMPLES).unwrap();
+    for plan in plans {
+        let path = directory.path().join("plan.toml");
+        let named = |name: &str| format!("file = \"{}/{name}", samples.display());
+        let plan = plan.replace("file = \"../", &named("../")).replace("file = \"shop", &named("shop"));
+        std::fs::write(&path, &plan).unwrap();
+        let plan = load(&path).and_then(|file| file.into_plan(&Overrides::default()));
+        assert!(plan.is_ok(), "{:?}", plan.map_err(texts));
+    }
+}
+
 #[test]
 fn the_sample_mix() {
     let plan = plan("mix.toml", &Overrides::default()).unwrap();

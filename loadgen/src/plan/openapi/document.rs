@@ -58,8 +58,8 @@ impl Builder {
     fn event(&mut self, event: Event<'_>) -> Result<(), String> {
         match event {
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref()),
-            Event::SequenceStart(anchor, _) => self.open(Value::Array(Vec::new()), anchor),
-            Event::MappingStart(anchor, _) => self.open(Value::Object(Map::new()), anchor),
+            Event::SequenceStart(anchor, tag) => self.open(Value::Array(Vec::new()), anchor, tag.as_deref()),
+            Event::MappingStart(anchor, tag) => self.open(Value::Object(Map::new()), anchor, tag.as_deref()),
             Event::SequenceEnd | Event::MappingEnd => {
                 let frame = self.stack.pop().ok_or("unbalanced YAML")?;
                 let nodes = self.nodes - frame.nodes;
@@ -99,8 +99,10 @@ impl Builder {
         tag: Option<&Tag>,
     ) -> Result<(), String> {
         count(&mut self.nodes, 1)?;
+        check_tag(tag)?;
         if !self.awaits_key() {
-            let is_text = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
+            let is_text = style != ScalarStyle::Plain
+                || tag.is_some_and(|tag| tag.suffix == "str" || is_plain_mark(tag));
             return self.complete(if is_text { text.into() } else { plain(text) }, anchor, 1);
         }
         if text == "<<" && style == ScalarStyle::Plain {
@@ -113,7 +115,8 @@ impl Builder {
         Ok(())
     }
 
-    fn open(&mut self, value: Value, anchor: usize) -> Result<(), String> {
+    fn open(&mut self, value: Value, anchor: usize, tag: Option<&Tag>) -> Result<(), String> {
+        check_tag(tag)?;
         if self.awaits_key() {
             return Err("a list or mapping cannot be a key".to_owned());
         }
@@ -149,6 +152,21 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// A tag of the core schema, or the lone `!` that makes a scalar a text (YAML 1.2 §6.9.1). Others stand for what something else computes.
+fn check_tag(tag: Option<&Tag>) -> Result<(), String> {
+    match tag.filter(|tag| !tag.is_yaml_core_schema() && !is_plain_mark(tag)) {
+        None => Ok(()),
+        Some(tag) => Err(format!(
+            "the YAML tag {} is not read; write its value out",
+            quoted(&format!("{}{}", tag.handle, tag.suffix))
+        )),
+    }
+}
+
+fn is_plain_mark(tag: &Tag) -> bool {
+    tag.handle.is_empty() && tag.suffix == "!"
 }
 
 fn count(nodes: &mut usize, more: usize) -> Result<(), String> {
@@ -319,6 +337,9 @@ mod tests {
             message("a:\n  <<: {b: 1}"),
             "a:2: the YAML merge key `<<` is not read; write the members out"
         );
+        assert_eq!(message("a:\n  - !Sub x"), "a:2: the YAML tag `!Sub` is not read; write its value out");
+        assert_eq!(message("a: !If [x]"), "a:1: the YAML tag `!If` is not read; write its value out");
+        assert_eq!(read("a: ! 5").unwrap(), read(r#"{"a":"5"}"#).unwrap());
         assert_eq!(message(""), "a: the file holds no document");
         assert_eq!(message("a: &x [*x]"), "a:1: an alias inside of what it names");
         assert_eq!(message("? [a]\n: b"), "a:1: a list or mapping cannot be a key");
