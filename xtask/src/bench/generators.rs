@@ -120,7 +120,7 @@ impl Generator {
         match self {
             Generator::Closed | Generator::Open(_) => {
                 command = Command::new(load.binaries.join("ringload"));
-                command.args(["run", "--plain", "--threads", "1", "--connections", &connections]);
+                command.args(["run", "--quiet", "--threads", "1", "--connections", &connections]);
                 command.args(["--duration", &seconds, "--url", &url, "--json"]).arg(report_file(load));
                 add_headers(&mut command, "--header");
                 if let Generator::Open(rate) = self {
@@ -272,7 +272,10 @@ mod tests {
             "requests: 110 total, 110 started, 110 done, 107 succeeded, 1 failed, 2 errored, 0 timeout\n";
         assert_eq!(h2load_count(text), Some(Counted { ok: 107, failed: 3 }));
         assert_eq!(h2load_count("nothing"), None);
-        let text = "Status code distribution:\n  [200]\t40 responses\n  [503]\t2 responses\n\nError distribution:\n  [3]\tGet \"x\": refused\n";
+        let text = concat!(
+            "Status code distribution:\n  [200]\t40 responses\n  [503]\t2 responses\n\n",
+            "Error distribution:\n  [3]\tGet \"x\": refused\n"
+        );
         assert_eq!(hey_count(text), Some(Counted { ok: 40, failed: 5 }));
         assert_eq!(hey_count(""), None);
         let report = json!({

@@ -112,7 +112,7 @@ fn ringload(site: &Site, rate: u32, seconds: u32) -> Outcome<Figures> {
     let file = site.scratch.file("truth.json");
     let connections = (f64::from(rate) * CONNECTIONS_PER_RATE).ceil();
     let mut command = Command::new(site.binaries.join("ringload"));
-    command.args(["run", "--plain", "--threads", "1", "--rate", &rate.to_string()]);
+    command.args(["run", "--quiet", "--threads", "1", "--rate", &rate.to_string()]);
     command.args(["--connections", &connections.to_string(), "--duration", &format!("{seconds}s")]);
     command.args(["--url", &format!("http://{}/", backend.address), "--json"]).arg(&file);
     process::capture(&command, Some(site.proxy_core))?;
