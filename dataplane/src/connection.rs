@@ -89,7 +89,8 @@ impl<R: Runtime> Connection<R> {
             let Some(input) = input else { return };
             // What a request needs while it is under way is more than an idle connection should hold.
             let Workspace { block, mut scratch } = self.core.take_workspace();
-            let (block, outcome) = block.run(|| self.request(input, &mut scratch)).await;
+            let place: *const Scratch = &*scratch;
+            let (block, outcome) = block.run(|| self.request(input, &mut scratch)).beside(place).await;
             self.core.give_workspace(Workspace { block, scratch });
             next = outcome;
         }

@@ -46,7 +46,7 @@ impl Block {
         // SAFETY: the block is large enough and aligned for an `F`, as asserted, and nothing else is in it: a block that holds a
         // future is inside of a `Running`, and comes out of it empty.
         unsafe { place.write(make()) };
-        Running { block: Some(self), future: PhantomData }
+        Running { block: Some(self), companion: None, future: PhantomData }
     }
 }
 
@@ -57,6 +57,8 @@ impl Block {
 pub struct Running<F> {
     /// `None` once the future is done.
     block: Option<Block>,
+    /// Memory that is fetched ahead with the future; never read from here.
+    companion: Option<(*const u8, usize)>,
     future: PhantomData<F>,
 }
 
@@ -64,6 +66,13 @@ pub struct Running<F> {
 impl<F> Unpin for Running<F> {}
 
 impl<F> Running<F> {
+    /// Names memory that the future works on: it is fetched ahead with the future, each time it is polled.
+    #[inline]
+    pub fn beside<T>(mut self, companion: *const T) -> Self {
+        self.companion = Some((companion.cast(), size_of::<T>()));
+        self
+    }
+
     fn place(&self) -> Option<*mut F> {
         self.block.as_ref().map(|block| block.0.as_ptr().cast())
     }
@@ -76,6 +85,9 @@ impl<F: Future> Future for Running<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let place = self.place().expect("not polled after it was done");
         fetch_ahead(place);
+        if let Some((start, len)) = self.companion {
+            fetch_lines(start, len);
+        }
         // SAFETY: while the block is here it holds a live `F`, which is only reached through this handle, and which stays at its
         // address until it is dropped in place.
         let output = match unsafe { Pin::new_unchecked(&mut *place) }.poll(cx) {
@@ -93,14 +105,19 @@ impl<F: Future> Future for Running<F> {
 /// the future's own reads would wait for one line after the other.
 #[inline]
 fn fetch_ahead<F>(place: *const F) {
+    fetch_lines(place.cast(), size_of::<F>());
+}
+
+#[inline]
+fn fetch_lines(start: *const u8, len: usize) {
     #[cfg(target_arch = "x86_64")]
-    for offset in (0..size_of::<F>()).step_by(LINE_BYTES) {
+    for offset in (0..len).step_by(LINE_BYTES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint that reads nothing, on an address inside of the block.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast::<i8>().add(offset)) };
+        // SAFETY: a hint that reads nothing and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
+    let _ = (start, len);
 }
 
 impl<F> Drop for Running<F> {

@@ -18,8 +18,9 @@ use crate::settings::CoreSettings;
 
 /// A connection used this recently (nanoseconds) is taken without a look at it, which is a system call that a busy core would make for
 /// every request: if it is stale, the request is sent again where that is safe, and where it is not (`careful`), there is
-/// always a look. What a faulty integration sends unasked within this time is not told from an answer.
-const FRESH_NANOS: u64 = 1_000_000;
+/// always a look. What a faulty integration sends unasked within this time is not told from an answer; it is about one turn of a
+/// busy core, which is how long proxies that wait for events do not see it either.
+const FRESH_NANOS: u64 = 4_000_000;
 
 /// Connections to one endpoint.
 pub(crate) struct Pool<R: Runtime> {
