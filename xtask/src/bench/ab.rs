@@ -281,8 +281,9 @@ fn judge_instrument(
     }
     let ratios: Vec<f64> = pairs.iter().map(|[a, b]| b.per_cpu_second / a.per_cpu_second).collect();
     report.figure("ratio_of_pool", median(&ratios));
-    report.target(compared::SAME, Comparison::AtLeast, (comparisons as f64 * RIGHT_SHARE).floor());
-    report.target(compared::WORSE, Comparison::AtMost, comparisons as f64 * (1.0 - RIGHT_SHARE));
+    let right = (comparisons as f64 * RIGHT_SHARE).floor();
+    report.target(compared::SAME, Comparison::AtLeast, right);
+    report.target(compared::WORSE, Comparison::AtMost, comparisons as f64 - right);
     Ok(())
 }
 
