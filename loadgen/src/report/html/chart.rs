@@ -30,9 +30,9 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// From zero to a round number that holds `greatest`.
+    /// For counts: from zero to a round number that holds `greatest`.
     pub(super) fn from_zero(greatest: f64, words: fn(f64) -> String) -> Axis {
-        let step = round_step(greatest.max(1.0) / 4.0);
+        let step = round_step((greatest / 4.0).max(1.0));
         let steps = (greatest.max(1.0) / step).ceil();
         Axis {
             scale: Scale::Linear,
@@ -252,7 +252,7 @@ mod tests {
             (axis.low, axis.high, axis.ticks.as_slice()),
             (0.0, 6000.0, [0.0, 2000.0, 4000.0, 6000.0].as_slice())
         );
-        assert_eq!(Axis::from_zero(0.0, words).high, 1.0);
+        assert_eq!(Axis::from_zero(0.0, words).ticks, [0.0, 1.0]);
         let axis = Axis::log(983.0, 501_000.0, words);
         assert_eq!((axis.low, axis.high), (500.0, 1_000_000.0));
         assert_eq!(axis.ticks, [1000.0, 10_000.0, 100_000.0, 1_000_000.0]);

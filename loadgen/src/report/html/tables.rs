@@ -192,6 +192,7 @@ fn run(out: &mut String, group: &Group<'_>) {
     let several = group.runs.len() > 1;
     let runs = if several { format!("{} runs of ", group.runs.len()) } else { String::new() };
     let first = if several { ", the first" } else { "" };
+    let threads = if run.threads == 1 { "thread" } else { "threads" };
     let cost = format!(
         "{:.2} CPU-seconds, busiest thread at {}, {} answers per CPU-second",
         generator.cpu_seconds,
@@ -203,7 +204,7 @@ fn run(out: &mut String, group: &Group<'_>) {
         ("load", run.load.clone()),
         ("started", format!("{}{first}", utc(report.run.started_unix_ms))),
         ("measured", format!("{runs}{:.1} s", run.seconds)),
-        ("generator", format!("ringload {}, {} threads, seed {}", run.ringload, run.threads, run.seed)),
+        ("generator", format!("ringload {}, {} {threads}, seed {}", run.ringload, run.threads, run.seed)),
         ("its cost", cost),
         ("sent late", format!("{} by more than 1 ms", count(report.counts.late))),
         ("driver", run.driver.clone()),
