@@ -86,7 +86,8 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     report.figure("p999_us_with", p999(&with));
     // Of each pair, because the machine changes from one minute to the next; their median, because something else runs for tens of
     // milliseconds in one run or another.
-    let ratios: Vec<f64> = with.iter().zip(&without).map(|(with, without)| with.p999 / without.p999).collect();
+    let ratios: Vec<f64> =
+        with.iter().zip(&without).map(|(with, without)| with.p999 / without.p999).collect();
     println!("p99.9 with swaps over without, by pair: {ratios:.2?}");
     report.figure("p999_ratio", median(&ratios));
     report.figure("slowest_swap_ms", slowest.as_millis() as f64);
