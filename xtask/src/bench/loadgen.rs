@@ -13,14 +13,19 @@ use crate::options::Options;
 use crate::process::{self, Server};
 use crate::report::{Comparison, Report, Table, number};
 use crate::statistics::{Random, interval, median, paired_ratios};
-use crate::{Outcome, host, packages};
+use crate::{Outcome, cargo, host, packages};
 
 /// Of each of these, ringload's closed loop makes at least so many times the requests.
 const RATIOS: &[(&str, f64)] = &[("wrk", 1.3), ("oha", 2.0)];
 /// What the open loop may cost, as a multiple of the closed one.
 const OPEN_COST: f64 = 1.10;
-/// The rate of the open loop, as a share of what the closed one reached.
+/// The rate of the open loop, as a share of what the closed one reached last.
 const OPEN_SHARE: f64 = 0.8;
+/// ringload's exit code for a run in which it was the bottleneck itself.
+const INVALID: i32 = 2;
+
+/// Where the open loop stands among the generators.
+const OPEN: usize = 1;
 
 struct Plan {
     rounds: usize,
@@ -85,6 +90,11 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     Ok(())
 }
 
+/// The open loop beside a closed one of `rate`.
+fn open(rate: f64) -> Generator {
+    Generator::Open((rate * OPEN_SHARE).round())
+}
+
 /// Installs the peers; one that cannot be had is named, and its targets are not met.
 fn install(wanted: &[String], report: &mut Report) -> Vec<Generator> {
     let mut present = Vec::new();
@@ -114,15 +124,21 @@ struct Measured {
     others: f64,
 }
 
-fn measure(site: &Site, backend: &Server, generator: Generator, load: &Load<'_>) -> Outcome<Measured> {
+fn measure(
+    site: &Site,
+    backend: &Server,
+    generator: Generator,
+    load: &Load<'_>,
+) -> Outcome<Option<Measured>> {
     std::thread::sleep(Duration::from_millis(100));
     let command = generator.command(load)?;
     let servers = || host::cpu(&backend.pids()).nanos;
     let (start, own, servers_before, busy) = (Instant::now(), host::own_cpu(), servers(), host::busy());
-    let output = process::capture(&command, Some(site.proxy_core))?;
+    let output = capture(&command, generator, site.proxy_core)?;
     // Its processor time is this process's now, as of a child that has ended; this process itself slept.
     let (cpu, servers, busy) = (host::own_cpu() - own, servers() - servers_before, host::busy() - busy);
     let elapsed = start.elapsed().as_nanos() as f64;
+    let Some(output) = output else { return Ok(None) };
     let counted = generator.count(load, &output)?;
     if cpu == 0 || counted.ok == 0 || counted.failed > 0 {
         return Err(format!(
@@ -137,7 +153,23 @@ fn measure(site: &Site, backend: &Server, generator: Generator, load: &Load<'_>)
         rate: counted.ok as f64 / f64::from(load.seconds),
         share: cpu as f64 / elapsed,
     };
-    Ok(Measured { slice, others: busy.saturating_sub(cpu + servers) as f64 / elapsed })
+    Ok(Some(Measured { slice, others: busy.saturating_sub(cpu + servers) as f64 / elapsed }))
+}
+
+/// What the generator printed. `None`: ringload calls its own run invalid, because it could not keep to the rate.
+fn capture(command: &Command, generator: Generator, core: usize) -> Outcome<Option<String>> {
+    let spelled = cargo::spell(command);
+    let output =
+        process::pinned(command, Some(core)).output().map_err(|error| format!("{spelled}: {error}"))?;
+    match output.status.code() {
+        Some(0) => Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned())),
+        Some(INVALID) if matches!(generator, Generator::Open(_)) => Ok(None),
+        _ => Err(format!(
+            "`{spelled}` failed ({}): {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        )),
+    }
 }
 
 /// Slices by generator, then by round; `None` where another process disturbed one.
@@ -153,15 +185,21 @@ fn rounds(
     let good = |slices: &[Vec<Option<Slice>>]| {
         slices.iter().map(|column| column.iter().flatten().count()).min().unwrap_or(0)
     };
-    let mut disturbed = 0;
+    let (mut generators, mut disturbed, mut late) = (generators.to_vec(), 0, 0);
     for _ in 0..plan.rounds * PATIENCE {
         if good(&slices) >= plan.rounds {
             break;
         }
-        let order = random.order(generators.len());
         slices.iter_mut().for_each(|column| column.push(None));
-        for index in order {
-            let measured = measure(site, backend, generators[index], load)?;
+        for index in random.order(generators.len()) {
+            let Some(measured) = measure(site, backend, generators[index], load)? else {
+                late += 1;
+                continue;
+            };
+            // The machine has faster and slower times: the open loop keeps to its share of the closed one's last rate.
+            if generators[index] == Generator::Closed {
+                generators[OPEN] = open(measured.slice.rate);
+            }
             if measured.others > plan.disturbance {
                 disturbed += 1;
             } else if let Some(last) = slices[index].last_mut() {
@@ -169,7 +207,9 @@ fn rounds(
             }
         }
     }
-    println!("{disturbed} slices dropped because other processes disturbed them");
+    println!(
+        "dropped: {disturbed} slices that other processes disturbed, {late} of the open loop that it called invalid"
+    );
     match good(&slices) {
         0 => Err("a generator has no good slice: stop other processes".to_owned()),
         _ => Ok(slices),
