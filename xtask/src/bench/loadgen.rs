@@ -78,13 +78,9 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
         site.load_core
     );
     present.iter().for_each(|peer| println!("{}", peer.version()));
-    let first = measure(&site, &backend, Generator::Closed, &load)?.slice;
-    let open = Generator::Open((first.rate * OPEN_SHARE).round());
-    let generators = [&[Generator::Closed, open], present.as_slice()].concat();
-    println!(
-        "{} rounds of {} s slices, order by seed {seed}; {open:?} requests/s",
-        plan.rounds, plan.seconds
-    );
+    let first = measure(&site, &backend, Generator::Closed, &load)?.ok_or("a closed loop is never late")?;
+    let generators = [&[Generator::Closed, open(first.slice.rate)], present.as_slice()].concat();
+    println!("{} rounds of {} s slices, order by seed {seed}", plan.rounds, plan.seconds);
     let slices = rounds(&site, &backend, &generators, &load, &plan, &mut random)?;
     print_and_judge(&generators, &slices, report, &mut random);
     Ok(())
