@@ -14,7 +14,8 @@ const LOWEST: u64 = 100;
 /// Longest duration; longer ones count as this.
 pub const LONGEST: Nanos = 3_600_000_000_000;
 
-/// A histogram of durations in nanoseconds with three significant digits (an error of at most 0.1 %). All of a run have these bounds, so that they merge.
+/// A histogram of durations in nanoseconds with three significant digits (an error of at most 0.1 %). All of a run have these bounds, so
+/// that they merge.
 pub fn durations() -> Histogram<u64> {
     Histogram::new_with_bounds(LOWEST, LONGEST, 3).expect("the bounds are constant and valid")
 }

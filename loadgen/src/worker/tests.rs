@@ -105,7 +105,7 @@ impl Backend {
         let accepting = backend.clone();
         runtime.spawn(async move {
             loop {
-                let stream = listener.accept().await.unwrap();
+                let Ok(stream) = listener.accept().await else { continue };
                 accepting.accepted.set(accepting.accepted.get() + 1);
                 let serving = accepting.clone();
                 accepting.runtime.spawn(async move { serving.serve(stream).await });
@@ -169,7 +169,11 @@ struct Trial {
 
 impl Trial {
     fn new(plan: Plan, decide: impl Fn(u64, u64) -> Act + 'static) -> Self {
-        let mut world = World::new(plan.seed, Faults::default());
+        Trial::with(plan, Faults::default(), decide)
+    }
+
+    fn with(plan: Plan, faults: Faults, decide: impl Fn(u64, u64) -> Act + 'static) -> Self {
+        let mut world = World::new(plan.seed, faults);
         let addr: SocketAddr = "10.9.0.1:80".parse().unwrap();
         let backend = Backend::start(world.core(), addr, Rc::new(decide));
         let plan = Arc::new(plan);

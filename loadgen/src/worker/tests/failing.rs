@@ -174,3 +174,47 @@ fn answers_that_never_come_are_unfinished_at_the_end() {
     // Awaited for the grace of 30 s after the second of the run.
     assert!((31 * SECOND..31 * SECOND + 10 * MS).contains(&(trial.world.now() - start)));
 }
+
+#[test]
+fn whatever_the_network_does_each_request_is_counted_once() {
+    let body = vec![b'x'; 20_000];
+    let long = [b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n".as_slice(), &body].concat();
+    let timeouts = Timeouts {
+        connect: Duration::from_secs(1),
+        request: Duration::from_secs(2),
+        stall: Some(Duration::from_millis(700)),
+    };
+    let (mut ok, mut failed) = (0, 0);
+    for seed in 0..60 {
+        let base = if seed % 2 == 0 { plan() } else { open_plan(400.0, 3, 1) };
+        let plan = Plan {
+            seed,
+            timeouts,
+            connections: 20,
+            pipeline: 1 + seed as usize % 3,
+            requests_per_connection: (seed % 5 == 0).then_some(7),
+            duration: Some(Duration::from_secs(3)),
+            ..base
+        };
+        let long = long.clone();
+        let mut trial = Trial::with(plan, Faults::chaos(), move |number, _| match number % 4 {
+            0 => Act::Answer(long.clone(), MS),
+            _ => answer(3 * MS),
+        });
+        trial.start();
+        let outcome = trial.finish().pop().unwrap();
+        let counts = &outcome.measured.counts;
+        let of = |failure: Failure| counts.failed[failure as usize];
+        let without_request = of(Failure::Connect) + of(Failure::ConnectTimeout);
+        let lost = counts.failed.iter().sum::<u64>() - without_request;
+        assert_eq!(counts.sent, counts.ok + lost, "seed {seed}: {counts:?}\n{}", trial.world.report());
+        assert_eq!(counts.intended, counts.sent + counts.missed, "seed {seed}");
+        assert!(trial.backend.requests.get() >= counts.ok, "seed {seed}");
+        assert_eq!(of(Failure::Protocol), 0, "seed {seed}: {:?}", outcome.measured.examples);
+        let answered = outcome.measured.latency.len();
+        assert_eq!((answered, outcome.measured.first_byte.len()), (counts.ok, counts.ok), "seed {seed}");
+        ok += counts.ok;
+        failed += lost;
+    }
+    assert!(ok > 10_000 && failed > 1_000, "{ok} right, {failed} failed: the network must do something");
+}

@@ -178,3 +178,31 @@ fn a_second_order_ends_at_once_and_a_stop_before_the_start_too() {
     let _ = trial.world.run_for(SECOND);
     assert!(matches!(trial.outcomes.borrow()[..], [None]));
 }
+
+#[test]
+fn at_high_rates_answers_are_the_occasions_to_send() {
+    // 100,000 a second with answers after a millisecond; for a while in the middle there are none.
+    let hole = |_: u64, at: u64| match at {
+        at if (100 * MS..120 * MS).contains(&at) => answer(121 * MS - at),
+        _ => answer(MS),
+    };
+    let plan = open_plan(100_000.0, 1, 4_000);
+    let plan = Plan {
+        load: Load::Open {
+            profile: vec![Segment { duration: Duration::from_millis(200), from: 1e5, to: 1e5 }],
+            arrivals: Arrivals::Uniform,
+        },
+        duration: Some(Duration::from_millis(200)),
+        ..plan
+    };
+    let (outcome, _) = run(plan, hole);
+    let measured = &outcome.measured;
+    assert_eq!((measured.counts.ok, measured.counts.late, measured.counts.missed), (20_000, 0, 0));
+    // While there are no answers the timer sends, a quarter of a millisecond late for at most two windows.
+    assert!(measured.lateness.max() <= 260_000, "{}", measured.lateness.max());
+    assert!(
+        measured.lateness.value_at_quantile(0.9) < 100_000,
+        "{}",
+        measured.lateness.value_at_quantile(0.9)
+    );
+}
