@@ -29,6 +29,14 @@ pub(crate) fn options(driver: Driver, threads: Option<usize>) -> Vec<RunOptions>
     (0..threads).map(|index| RunOptions { driver, cpu: cpu(index), ..RunOptions::default() }).collect()
 }
 
+/// Makes room in the process's table of descriptors. It doubles when it is full, and where a process has several threads each
+/// doubling waits for all CPUs (an RCU grace period): 10 to 20 ms in the middle of a measurement. Call it before there are threads.
+pub(crate) fn expect_descriptors(count: usize) {
+    let Ok(null) = std::fs::File::open("/dev/null") else { return };
+    // Refused above the limit, which is no harm: then so many will not come. The table does not shrink again.
+    drop(rustix::io::fcntl_dupfd_cloexec(&null, i32::try_from(count).unwrap_or(i32::MAX)));
+}
+
 /// Finds out whether nobody listens on `address`, and which port it is where 0 asks for a free one. Threads share it by SO_REUSEPORT,
 /// and so would another process of the same user: without this it would silently share the connections.
 pub(crate) fn free_address(address: SocketAddr) -> Result<SocketAddr, String> {

@@ -52,6 +52,7 @@ fn fail(exit: Exit, error: &str) -> ExitCode {
 
 fn serve(setup: &Arc<Setup>) -> Result<(), String> {
     let mut interrupts = Interrupts::listen().map_err(|error| format!("signals: {error}"))?;
+    cores::expect_descriptors(setup.connections_max);
     let address = cores::free_address(setup.listen)?;
     let driver = cores::driver(setup.driver)?;
     let (tell, told) = mpsc::channel();

@@ -81,6 +81,7 @@ fn run_threads(
     places: &[(Phase, Place)],
     steady: Option<&Steady>,
 ) -> Result<(AllSeen, Option<[Load; 2]>), String> {
+    cores::expect_descriptors(scenario.count);
     let driver = cores::driver(scenario.driver)?;
     let options = cores::options(driver, Some(2));
     let windows = windows(scenario, &options[0])?;

@@ -51,6 +51,8 @@ pub(super) async fn send<R: Runtime>(
 ) -> Seen {
     let timer = Timer::new(runtime.wheel());
     timer.arm(runtime.now() + CONNECT_NANOS);
+    // Before the clock starts: memory that is touched for the first time may take milliseconds.
+    let request = Buf::copy_of(&place.request);
     let failed = |failure, why: String| Seen { took_nanos: 0, ending: Ending::Failed(failure, why) };
     let stream = match timer.guard(runtime.connect(place.address)).await {
         Ok(Ok(stream)) => stream,
@@ -60,18 +62,21 @@ pub(super) async fn send<R: Runtime>(
     let sent = runtime.now();
     timer.arm(sent + give_up_nanos);
     let ended = {
-        let read = pin!(read(&stream, place, expected));
+        let read = pin!(exchange(&stream, request, expected));
         timer.guard(read).await
     };
     let ending = ended.unwrap_or_else(|_| Ending::Failed(Failure::Timeout, "no end of it".to_owned()));
     Seen { took_nanos: runtime.now() - sent, ending }
 }
 
-async fn read<S: Stream>(stream: &S, place: &Place, expected: &Check) -> Ending {
-    let mut received = stream.send_recv(Buf::copy_of(&place.request), SMALL).await;
+async fn exchange<S: Stream>(stream: &S, request: Buf, expected: &Check) -> Ending {
     let mut answer = Answer::default();
+    // Sent before a buffer is taken for the answer, for the same reason.
+    if stream.send(request).await.is_err() {
+        return answer.closed(expected, Failure::Reset);
+    }
     loop {
-        match received {
+        match stream.recv(SMALL).await {
             Ok(bytes) if bytes.is_empty() => return answer.closed(expected, Failure::Closed),
             Ok(bytes) => {
                 if let Some(ending) = answer.take(&bytes, expected) {
@@ -80,7 +85,6 @@ async fn read<S: Stream>(stream: &S, place: &Place, expected: &Check) -> Ending 
             }
             Err(_) => return answer.closed(expected, Failure::Reset),
         }
-        received = stream.recv(SMALL).await;
     }
 }
 

@@ -148,6 +148,7 @@ fn stalled_requests_end_at_their_timeout_and_leave_nothing() {
             "earliest_after_us": tally.least.get() as f64 / 1e3,
             "latest_after_us": tally.most.get() as f64 / 1e3,
             "memory_growth": growth,
+            "peak_mib": peak_mib(),
             "virtual_seconds": stall.world.now() / SECOND,
         })
     );
@@ -375,4 +376,12 @@ fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux tells");
     let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
     pages * 4096
+}
+
+/// The most resident memory this process has had, in MiB.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak is told");
+    let kib: u64 = line.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("in kB");
+    kib / 1024
 }

@@ -4,6 +4,7 @@ mod fuzz;
 pub(crate) mod memory;
 mod reload;
 mod sim;
+mod timeout;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,11 @@ const CHECKS: &[Check] = &[
         name: "sim",
         about: "10,000 seeds of the simulation, and the planted bug is found",
         run: sim::run,
+    },
+    Check {
+        name: "timeout",
+        about: "5,000 stalled requests end after 29 s to the millisecond, and leave nothing",
+        run: timeout::run,
     },
     Check { name: "fuzz", about: "each fuzz target for five minutes (--seconds N)", run: fuzz::run },
 ];
