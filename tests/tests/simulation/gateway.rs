@@ -212,8 +212,8 @@ fn snapshot(book: &Book, registry: &mut Registry) -> Snapshot {
         resources.push(resource(&book.conditions, route, generation, &authority));
         authorities.insert(route, authority);
     }
-    let snapshot =
-        compile(&configuration(resources), &compile_settings(), registry).expect("the configuration is right");
+    let snapshot = compile(&configuration(resources), &compile_settings(), registry)
+        .expect("the configuration is right");
     for endpoint in snapshot.endpoints.iter().filter(|endpoint| !endpoint.is_literal()) {
         let mut addresses: Vec<_> =
             (0..book.conditions.backends).map(|backend| backend::address(backend, endpoint.port)).collect();
