@@ -41,6 +41,8 @@ pub(super) struct Steady {
 pub(super) struct Load {
     /// From the intended send, in nanoseconds.
     pub(super) latencies: Vec<u64>,
+    /// From the actual send: without what this process itself was late, which shares its CPU with the backend on a small machine.
+    pub(super) service: Vec<u64>,
     /// How late the requests were sent.
     pub(super) lateness: Vec<u64>,
     pub(super) failed: u64,
@@ -112,7 +114,9 @@ impl<R: Runtime> Shared<R> {
         let load = &mut self.loads.borrow_mut()[usize::from(intended >= self.windows.stall)];
         match failure {
             None => {
-                load.latencies.push(self.runtime.now() - intended);
+                let now = self.runtime.now();
+                load.latencies.push(now - intended);
+                load.service.push(now - sent);
                 load.lateness.push(sent.saturating_sub(intended));
             }
             Some(failure) => {

@@ -246,7 +246,7 @@ fn reload(gateway: &Gateway) -> Outcome<u64> {
 }
 
 /// Lets a process of the load go before the thread that compiles on the same core, as it would on a core of its own.
-fn raise_priority(pid: u32) -> bool {
+pub(super) fn raise_priority(pid: u32) -> bool {
     let pid = pid.to_string();
     let chrt = Command::new("chrt")
         .args(["--all-tasks", "--fifo", "--pid", "10", &pid])

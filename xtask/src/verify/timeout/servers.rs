@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::bench::arms::Site;
 use crate::process::{self, Server};
+use crate::verify::reload::raise_priority;
 use crate::{Outcome, packages};
 
 /// A connect that takes longer finds a queue that is full.
@@ -79,8 +80,7 @@ connectTimeoutMillis = 60000
         let path = site.scratch.write("timeout-ringway.toml", &configuration)?;
         let mut command = Command::new(site.binaries.join("ringway"));
         command.arg("serve").arg("--config").arg(path);
-        let server =
-            Server::start("timeout-ringway", &command, Some(site.proxy_core), address, &site.scratch)?;
+        let server = start(site, "timeout-ringway", &command, site.proxy_core, address)?;
         Ok(Front { server, admin: Some(admin), places, _main: main })
     }
 
@@ -98,26 +98,20 @@ connectTimeoutMillis = 60000
             command = Command::new("haproxy");
             command.arg("-db").arg("-f").arg(path);
         }
-        let server = Server::start(
-            &format!("timeout-{name}"),
-            &command,
-            Some(site.proxy_core),
-            address,
-            &site.scratch,
-        )?;
+        let server = start(site, &format!("timeout-{name}"), &command, site.proxy_core, address)?;
         Ok(Front { server, admin: None, places, _main: main })
     }
 
     /// Backends that never accept: one with room in its queue, and one without.
     pub(super) fn start_queues(&self, site: &Site) -> Outcome<Backends> {
-        let start = |name: &str, address: SocketAddr, backlog: &str| {
+        let start_backend = |name: &str, address: SocketAddr, backlog: &str| {
             let mut command = Command::new(site.binaries.join("ringload"));
             command.args(["backend", "--threads", "1", "--listen", &address.to_string()]);
             command.args(["--stall-accept", "--backlog", backlog]);
-            Server::start(name, &command, Some(site.load_core), address, &site.scratch)
+            start(site, name, &command, site.load_core, address)
         };
-        let accept = start("backend-accept", self.places.accept, "4096")?;
-        let connect = start("backend-connect", self.places.connect, "0")?;
+        let accept = start_backend("backend-accept", self.places.accept, "4096")?;
+        let connect = start_backend("backend-connect", self.places.connect, "0")?;
         let mut fillers = Vec::new();
         while let Ok(filler) = TcpStream::connect_timeout(&self.places.connect, FULL_AFTER) {
             fillers.push(filler);
@@ -161,8 +155,14 @@ fn start_main(site: &Site) -> Outcome<(Places, Server)> {
     ] {
         command.args(["--route", route]);
     }
-    let server = Server::start("backend-main", &command, Some(site.load_core), places.main, &site.scratch)?;
+    let server = start(site, "backend-main", &command, site.load_core, places.main)?;
     Ok((places, server))
+}
+
+fn start(site: &Site, name: &str, command: &Command, core: usize, address: SocketAddr) -> Outcome<Server> {
+    let server = Server::start(name, command, Some(core), address, &site.scratch)?;
+    server.pids().into_iter().for_each(|pid| _ = raise_priority(pid));
+    Ok(server)
 }
 
 const ROUTES: [&str; 7] = ["ok", "connect", "accept", "head", "mid-head", "mid-body", "drip"];
