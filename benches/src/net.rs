@@ -4,6 +4,7 @@
 
 mod glommio;
 mod monoio;
+mod native;
 mod tokio;
 
 use std::future::Future;
@@ -15,6 +16,8 @@ use clap::ValueEnum;
 /// A runtime to run a [`Program`] on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Runtime {
+    /// Ringway's own driver on io_uring.
+    Native,
     /// monoio on io_uring with SINGLE_ISSUER, DEFER_TASKRUN and COOP_TASKRUN.
     Monoio,
     /// monoio on io_uring as it comes.
@@ -36,6 +39,7 @@ pub trait Program: Sized + 'static {
 /// Runs `program` on `runtime` on this thread.
 pub fn run(runtime: Runtime, program: impl Program) -> io::Result<()> {
     match runtime {
+        Runtime::Native => native::run(program),
         Runtime::Monoio => monoio::run_uring(program, true),
         Runtime::MonoioPlain => monoio::run_uring(program, false),
         Runtime::MonoioEpoll => monoio::run_epoll(program),

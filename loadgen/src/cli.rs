@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use ringway_ring::monoio::DriverChoice;
+use ringway_ring::probe::DriverChoice;
 
 use crate::exit::{Exit, Refusal};
 use crate::plan::quantity::{parse_duration, parse_rate};
@@ -133,7 +133,7 @@ pub struct RunArgs {
     /// Seed of everything random [default: 1]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// How to talk to the kernel: auto, io_uring or epoll
+    /// How to talk to the kernel: auto, native, monoio or epoll
     #[arg(long, default_value = "auto")]
     pub driver: DriverChoice,
     /// A name for this run, for comparisons

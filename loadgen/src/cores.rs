@@ -3,22 +3,16 @@
 use std::net::{SocketAddr, TcpListener};
 
 use ringway_ring::affinity::available_cpus;
-use ringway_ring::monoio::{Driver, DriverChoice, RunOptions, probe};
+use ringway_ring::probe::{DriverChoice, probe};
+use ringway_ring::start::{Driver, RunOptions};
 
-/// The driver that `choice` and this kernel lead to. Falling back to epoll is said on stderr.
+/// The driver that `choice` and this kernel lead to. That it is not the best one is said on stderr.
 pub(crate) fn driver(choice: DriverChoice) -> Result<Driver, String> {
-    if choice == DriverChoice::Epoll {
-        return Ok(Driver::Epoll);
+    let chosen = probe().choose(choice)?;
+    if let Some(warning) = chosen.warning {
+        eprintln!("ringload: {warning}");
     }
-    let report = probe();
-    match (report.io_uring, choice) {
-        (Some(flags), _) => Ok(Driver::IoUring(flags)),
-        (None, DriverChoice::Auto) => {
-            eprintln!("ringload: on epoll, because {report}");
-            Ok(Driver::Epoll)
-        }
-        (None, _) => Err(format!("--driver io_uring: {report}")),
-    }
+    Ok(chosen.driver)
 }
 
 /// The options of so many threads: pinned, one to a CPU, where there are enough of them.
@@ -26,7 +20,7 @@ pub(crate) fn options(driver: Driver, threads: Option<usize>) -> Vec<RunOptions>
     let cpus = available_cpus();
     let threads = threads.unwrap_or(cpus.len());
     let cpu = |index: usize| (threads <= cpus.len()).then(|| cpus[index]);
-    (0..threads).map(|index| RunOptions { driver, cpu: cpu(index), ..RunOptions::default() }).collect()
+    (0..threads).map(|index| RunOptions { cpu: cpu(index), ..RunOptions::on(driver) }).collect()
 }
 
 /// Makes room in the process's table of descriptors. It doubles when it is full, and where a process has several threads each

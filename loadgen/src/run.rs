@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ringway_ring::monoio::{Driver, DriverChoice};
+use ringway_ring::probe::DriverChoice;
+use ringway_ring::start::Driver;
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Refusal};
@@ -157,7 +158,7 @@ fn report(
         pipeline: plan.pipeline,
         threads: plan.threads,
         seed: plan.seed,
-        driver: words::driver(driver),
+        driver: driver.describe(),
         host: host::describe(),
         merged: 1,
     };

@@ -8,7 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ringway_ring::mailbox::{MailboxSender, mailbox};
-use ringway_ring::monoio::{Driver, RunOptions, run_on_core};
+use ringway_ring::net::Runtime;
+use ringway_ring::start::{CoreMain, Driver, RunOptions, run_on_core};
 
 use crate::exit::{Exit, Refusal};
 use crate::plan::{Load, Plan};
@@ -144,18 +145,29 @@ fn ended(thread: JoinHandle<Ended>) -> Result<Option<WorkerOutcome>, Refusal> {
     }
 }
 
+/// One thread's share as what a core does; taken out once it runs.
+struct Share<'a>(&'a mut Option<WorkerHost>);
+
+impl CoreMain for Share<'_> {
+    type Output = Ended;
+
+    async fn run<R: Runtime>(self, runtime: R) -> Ended {
+        let host = self.0.take().expect("it runs once");
+        run_worker(runtime, host).await
+    }
+}
+
 /// Runs one thread's share on a driver of its own.
 fn run_thread(host: WorkerHost, options: &RunOptions, fallback: bool) -> Ended {
     let index = host.shard.index;
     let mut host = Some(host);
-    let result = run_on_core(options, |runtime| run_worker(runtime, host.take().expect("it runs once")));
+    let result = run_on_core(options, Share(&mut host));
     // A probe is a small ring; the real one may still be refused, for its memory for example.
-    match (result, host) {
-        (Err(error), Some(host)) if fallback && options.driver != Driver::Epoll => {
+    match result {
+        Err(error) if fallback && host.is_some() && options.driver != Driver::Epoll => {
             eprintln!("ringload: thread {index}: no ring ({error}): on epoll instead");
-            let options = RunOptions { driver: Driver::Epoll, ..options.clone() };
-            run_on_core(&options, |runtime| run_worker(runtime, host))?
+            run_on_core(&RunOptions { cpu: options.cpu, ..RunOptions::on(Driver::Epoll) }, Share(&mut host))?
         }
-        (result, _) => result?,
+        result => result?,
     }
 }

@@ -1,7 +1,5 @@
 //! A plan in words, for the report and the live view.
 
-use ringway_ring::monoio::Driver;
-
 use crate::plan::{Arrivals, Load, Plan, Requests, Segment};
 use crate::schedule::integral;
 
@@ -77,14 +75,6 @@ pub(crate) fn intended_per_second(plan: &Plan, seconds: f64) -> Option<f64> {
         }
         (Load::Replay { .. }, Requests::Replay(entries)) => Some(entries.len() as f64 / seconds),
         _ => None,
-    }
-}
-
-/// The driver and its flags.
-pub(crate) fn driver(driver: Driver) -> String {
-    match driver {
-        Driver::IoUring(flags) => format!("io_uring ({})", flags.names()),
-        Driver::Epoll => "epoll".into(),
     }
 }
 

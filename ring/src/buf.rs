@@ -46,6 +46,40 @@ impl Free {
 struct Storage {
     bytes: Vec<u8>,
     start: usize,
+    #[cfg(feature = "driver-faults")]
+    _counted: counted::Counted,
+}
+
+/// Counts the storages of a thread: what is neither in its pool nor in use somewhere has leaked.
+#[cfg(feature = "driver-faults")]
+mod counted {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static LIVE: Cell<isize> = const { Cell::new(0) };
+    }
+
+    pub(super) struct Counted;
+
+    impl Default for Counted {
+        fn default() -> Self {
+            LIVE.set(LIVE.get() + 1);
+            Counted
+        }
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            let _ = LIVE.try_with(|live| live.set(live.get() - 1));
+        }
+    }
+}
+
+/// Buffers of this thread that somebody holds, the kernel included.
+#[cfg(feature = "driver-faults")]
+pub fn leased() -> isize {
+    let pooled = FREE.with_borrow(|free| free.small.len() + free.large.len() + free.spare.len());
+    counted::LIVE.get() - pooled as isize
 }
 
 /// A leased buffer: bytes to read, or to send. It goes back to the pool of the thread that drops it.
@@ -125,7 +159,7 @@ fn storage_of(capacity: usize) -> Box<Storage> {
         LARGER..=LARGE => LARGE,
         larger => larger,
     };
-    Box::new(Storage { bytes: Vec::with_capacity(capacity), start: 0 })
+    Box::new(Storage { bytes: Vec::with_capacity(capacity), ..Storage::default() })
 }
 
 /// The pool, unless the thread is ending: what would go there is then simply freed.

@@ -159,6 +159,11 @@ impl Executor {
         self.tasks.slab.borrow().len()
     }
 
+    /// Whether another thread has made a task ready since the last [`Executor::run_ready`].
+    pub fn has_remote(&self) -> bool {
+        !self.tasks.ready.remote.is_empty()
+    }
+
     /// Polls ready tasks, and those that become ready meanwhile, until there are none or `budget` polls are done.
     /// Returns the number of polls: if it is less than `budget`, the host may block.
     pub fn run_ready(&mut self, budget: usize) -> usize {

@@ -5,6 +5,7 @@
 //! one page in use is enough for it to make two megabytes of it: 10,000 idle connections held 1.2 KiB each in small pages and 2 to
 //! 3.5 KiB in huge ones.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Cores that have many connections.
@@ -12,7 +13,7 @@ static CROWDED_CORES: AtomicUsize = AtomicUsize::new(0);
 
 /// Tells that a core has many connections now (`true`), or no longer has. While any has, memory that the process touches for the first
 /// time comes in small pages; what is in huge ones already stays there. Call it once per change.
-pub(crate) fn set_crowded(crowded: bool) {
+fn set_crowded(crowded: bool) {
     let change = match crowded {
         true => CROWDED_CORES.fetch_add(1, Ordering::AcqRel) == 0,
         false => CROWDED_CORES.fetch_sub(1, Ordering::AcqRel) == 1,
@@ -20,5 +21,57 @@ pub(crate) fn set_crowded(crowded: bool) {
     if change {
         // SAFETY: a plain call on this process with constant arguments; a kernel that does not know it says so, and nothing is lost.
         unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, libc::c_ulong::from(crowded), 0, 0, 0) };
+    }
+}
+
+/// From this many client connections on, a core does without huge pages, until it has fewer than half of them.
+const CROWDED_FROM: usize = 1024;
+const CROWDED_UNTIL: usize = CROWDED_FROM / 2;
+/// Fewer connections leave nothing worth giving back.
+const PEAK_MIN: usize = 512;
+
+/// The client connections of a core, counted.
+#[derive(Default)]
+pub(crate) struct Crowd {
+    connections: Cell<usize>,
+    /// Most that there were since memory was given back.
+    peak: Cell<usize>,
+    crowded: Cell<bool>,
+}
+
+impl Crowd {
+    pub(crate) fn arrived(&self) {
+        let connections = self.connections.get() + 1;
+        self.connections.set(connections);
+        self.peak.set(self.peak.get().max(connections));
+        if connections > CROWDED_FROM && !self.crowded.replace(true) {
+            set_crowded(true);
+        }
+    }
+
+    pub(crate) fn left(&self) {
+        let connections = self.connections.get() - 1;
+        self.connections.set(connections);
+        if connections < CROWDED_UNTIL && self.crowded.replace(false) {
+            set_crowded(false);
+        }
+    }
+
+    /// Whether most of a burst of connections is gone: they leave memory that nobody else will need soon.
+    pub(crate) fn has_shrunk(&self) -> bool {
+        self.peak.get() >= PEAK_MIN && self.connections.get() < self.peak.get() / 2
+    }
+
+    /// The memory of the burst was given back.
+    pub(crate) fn forget_peak(&self) {
+        self.peak.set(self.connections.get());
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        if self.crowded.get() {
+            set_crowded(false);
+        }
     }
 }

@@ -18,6 +18,7 @@ use axum::routing::{get, post};
 use axum::serve::Listener;
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
+use ringway_ring::native::RingCounters;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,13 +42,14 @@ const RELOAD_WAIT: Duration = Duration::from_secs(30);
 pub(crate) struct Admin {
     /// One per core.
     pub(crate) cores: Vec<Arc<CoreCounters>>,
+    pub(crate) rings: Vec<Arc<RingCounters>>,
     /// Whether the process is on its way out.
     pub(crate) draining: AtomicBool,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) status: Arc<ArcSwap<Status>>,
     pub(crate) reload: ReloadHandle,
     pub(crate) log_write_errors: Arc<AtomicU64>,
-    /// `io_uring` or `epoll`.
+    /// `native`, `monoio` or `epoll`.
     pub(crate) driver: &'static str,
     /// Whether requests have to name a loopback host, see [`guard`].
     pub(crate) loopback_only: bool,
@@ -142,6 +144,7 @@ async fn scrape(State(admin): State<Arc<Admin>>) -> Response {
     let status = admin.status.load_full();
     let page = metrics::render(&Scrape {
         cores: &admin.cores,
+        rings: &admin.rings,
         routes: &status.routes,
         stages: &status.stages,
         generation: admin.publisher.generation(),

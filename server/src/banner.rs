@@ -16,7 +16,7 @@ pub(crate) struct Started<'a> {
     pub(crate) listeners: &'a [SocketAddr],
     /// Where the admin server listens.
     pub(crate) admin: SocketAddr,
-    /// `io_uring (SINGLE_ISSUER, …)`, `epoll (…)`
+    /// `native io_uring, …`, `epoll, …`
     pub(crate) driver: &'a str,
     /// The CPU of each core.
     pub(crate) cpus: &'a [Option<usize>],
@@ -109,7 +109,7 @@ mod tests {
         let banner = render(&Started {
             listeners: &["0.0.0.0:8080".parse().unwrap()],
             admin: "127.0.0.1:9901".parse().unwrap(),
-            driver: "io_uring",
+            driver: "native io_uring",
             cpus: &[Some(0), Some(3)],
             access_log: "access.log",
             configuration: &configuration,

@@ -15,7 +15,8 @@ use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::access_log::{PRESET_CLF, PRESET_JSON};
 use ringway_core::telemetry::counters::CoreCounters;
 use ringway_dataplane::{CoreSettings, LogSink, log_channel};
-use ringway_ring::monoio::{DriverChoice, probe};
+use ringway_ring::native::RingCounters;
+use ringway_ring::probe::{DriverChoice, probe};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -24,7 +25,7 @@ use crate::admin::{self, Admin};
 use crate::banner::{self, Started};
 use crate::check::refuse;
 use crate::cli::{self, EXIT_SOFTWARE, EXIT_UNAVAILABLE};
-use crate::cores::{ChosenDriver, CorePlan, Cores};
+use crate::cores::{CorePlan, Cores};
 use crate::host::{self, Cpus};
 use crate::log_writer::{LogWriter, Reopener, Target};
 use crate::reload::{self, Candidate, Memory, ReloadHandle, Source, Status, Worker};
@@ -78,7 +79,8 @@ fn unavailable(message: &str) -> u8 {
 fn configured(driver: ConfiguredDriver) -> DriverChoice {
     match driver {
         ConfiguredDriver::Auto => DriverChoice::Auto,
-        ConfiguredDriver::IoUring => DriverChoice::IoUring,
+        ConfiguredDriver::Native => DriverChoice::Native,
+        ConfiguredDriver::Monoio => DriverChoice::Monoio,
         ConfiguredDriver::Epoll => DriverChoice::Epoll,
     }
 }
@@ -86,7 +88,8 @@ fn configured(driver: ConfiguredDriver) -> DriverChoice {
 fn asked_for(driver: cli::Driver) -> DriverChoice {
     match driver {
         cli::Driver::Auto => DriverChoice::Auto,
-        cli::Driver::IoUring => DriverChoice::IoUring,
+        cli::Driver::Native => DriverChoice::Native,
+        cli::Driver::Monoio => DriverChoice::Monoio,
         cli::Driver::Epoll => DriverChoice::Epoll,
     }
 }
@@ -140,7 +143,7 @@ async fn start(
     let process = source.process.clone();
     // First: a SIGHUP during the start must not end the process.
     let signals = Signals::listen().map_err(|error| format!("signals: {error}"))?;
-    let driver = ChosenDriver::choose(choice, &probe())?;
+    let driver = probe().choose(choice)?;
     if let Some(warning) = &driver.warning {
         tracing::warn!("{warning}");
     }
@@ -155,6 +158,7 @@ async fn start(
     // Before the first thread that is not a core's is started: threads inherit it, and cores place themselves.
     let apart = host::leave_cpus(&allowed, &cpus);
     let counters: Vec<_> = cpus.iter().map(|_| Arc::new(CoreCounters::default())).collect();
+    let rings: Vec<Arc<RingCounters>> = cpus.iter().map(|_| Arc::default()).collect();
 
     let resolver = Resolver::from_system()?;
     resolver.resolve_new(&memory.registry.endpoints()).await;
@@ -173,6 +177,7 @@ async fn start(
         cpus: cpus.clone(),
         publisher: publisher.clone(),
         counters: counters.clone(),
+        rings: rings.clone(),
     };
     let (cores, listeners) = Cores::start(plan, sinks).await?;
     if !apart {
@@ -211,12 +216,13 @@ async fn start(
     let reload = worker.start();
     let admin = Arc::new(Admin {
         cores: counters,
+        rings,
         draining: AtomicBool::new(false),
         publisher,
         status,
         reload: reload.clone(),
         log_write_errors: log.as_ref().map(|log| log.write_errors.clone()).unwrap_or_default(),
-        driver: driver.name(),
+        driver: driver.driver.name(),
         loopback_only: admin_address.ip().is_loopback(),
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));

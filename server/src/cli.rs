@@ -56,7 +56,7 @@ Signals:
   SIGTERM, SIGINT   close the listeners, finish the requests in flight, exit 0; a second one exits at once
 
 Example:
-  ringway serve --config ringway.toml --driver io_uring";
+  ringway serve --config ringway.toml --driver native";
 
 #[derive(Debug, Args)]
 #[command(after_help = SERVE_HELP)]
@@ -101,11 +101,12 @@ pub(crate) struct DemoArgs {
 /// How the cores talk to the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Driver {
-    /// io_uring where the kernel allows it, else epoll with a loud warning
+    /// The best that works here: native, else monoio, else epoll with a loud warning
     Auto,
-    /// io_uring, or do not start
-    #[value(name = "io_uring")]
-    IoUring,
+    /// io_uring with Ringway's own driver, or do not start
+    Native,
+    /// io_uring through monoio, or do not start
+    Monoio,
     /// epoll, about 0.7 times the speed of io_uring
     Epoll,
 }
@@ -122,9 +123,12 @@ mod tests {
 
     #[test]
     fn drivers_are_spelled_as_in_the_process_file() {
-        for (text, driver) in
-            [("auto", Driver::Auto), ("io_uring", Driver::IoUring), ("epoll", Driver::Epoll)]
-        {
+        for (text, driver) in [
+            ("auto", Driver::Auto),
+            ("native", Driver::Native),
+            ("monoio", Driver::Monoio),
+            ("epoll", Driver::Epoll),
+        ] {
             let cli = Cli::try_parse_from(["ringway", "serve", "--config", "x", "--driver", text]).unwrap();
             let Command::Serve(serve) = cli.command else { panic!("not serve") };
             assert_eq!(serve.driver, Some(driver));

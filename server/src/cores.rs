@@ -12,67 +12,13 @@ use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
 use ringway_dataplane::{CoreHost, CoreMessage, CoreSettings, LogSink, run_core};
 use ringway_ring::mailbox::{MailboxSender, mailbox};
-use ringway_ring::monoio::{Driver, DriverChoice, ProbeReport, RunOptions, run_on_core};
+use ringway_ring::native::RingCounters;
+use ringway_ring::net::Runtime;
+use ringway_ring::start::{CoreMain, Driver, RunOptions, run_on_core};
 use tokio::sync::mpsc;
 
 /// Messages to a core that may wait; there is one in its life.
 const MAILBOX_CAPACITY: usize = 8;
-
-/// The driver that is used, and what to say about it.
-#[derive(Debug)]
-pub(crate) struct ChosenDriver {
-    pub(crate) driver: Driver,
-    /// For the banner: what was chosen and why.
-    pub(crate) reason: String,
-    /// Said loudly: something is slower than it could be.
-    pub(crate) warning: Option<String>,
-    /// Whether a core whose ring cannot be made may run on epoll.
-    pub(crate) fallback: bool,
-}
-
-impl ChosenDriver {
-    /// Chooses between what is asked for and what the kernel has.
-    pub(crate) fn choose(choice: DriverChoice, probe: &ProbeReport) -> Result<Self, String> {
-        let fallback = choice == DriverChoice::Auto;
-        let missing = probe.missing.join("\n  ");
-        match (choice, probe.io_uring) {
-            (DriverChoice::Epoll, _) => Ok(ChosenDriver {
-                driver: Driver::Epoll,
-                reason: "epoll, as asked for".into(),
-                warning: None,
-                fallback,
-            }),
-            (_, Some(flags)) => Ok(ChosenDriver {
-                driver: Driver::IoUring(flags),
-                reason: format!("io_uring ({}) on Linux {}", flags.names(), probe.kernel),
-                warning: (!missing.is_empty())
-                    .then(|| format!("io_uring runs without its best flags, somewhat slower:\n  {missing}")),
-                fallback,
-            }),
-            (DriverChoice::Auto, None) => Ok(ChosenDriver {
-                driver: Driver::Epoll,
-                reason: format!("epoll, because io_uring does not work on this Linux {}", probe.kernel),
-                warning: Some(format!(
-                    "FALLING BACK TO EPOLL, about 0.7 times the speed of io_uring:\n  {missing}\n  \
-                     --driver epoll silences this; --driver io_uring refuses to start instead"
-                )),
-                fallback,
-            }),
-            (DriverChoice::IoUring, None) => Err(format!(
-                "--driver io_uring: io_uring does not work on this Linux {}:\n  {missing}",
-                probe.kernel
-            )),
-        }
-    }
-
-    /// `io_uring` or `epoll`, for labels.
-    pub(crate) fn name(&self) -> &'static str {
-        match self.driver {
-            Driver::IoUring(_) => "io_uring",
-            Driver::Epoll => "epoll",
-        }
-    }
-}
 
 /// What all cores have in common.
 pub(crate) struct CorePlan {
@@ -84,6 +30,8 @@ pub(crate) struct CorePlan {
     pub(crate) cpus: Vec<Option<usize>>,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) counters: Vec<Arc<CoreCounters>>,
+    /// Of each core's ring.
+    pub(crate) rings: Vec<Arc<RingCounters>>,
 }
 
 /// The running cores.
@@ -119,7 +67,11 @@ impl Cores {
                 // The standard library's hasher has random keys, new ones each time.
                 seed: RandomState::new().hash_one(index),
             };
-            let options = RunOptions { driver: plan.driver, cpu: plan.cpus[index], ..RunOptions::default() };
+            let options = RunOptions {
+                cpu: plan.cpus[index],
+                counters: plan.rings[index].clone(),
+                ..RunOptions::on(plan.driver)
+            };
             let (fallback, end) = (plan.fallback, end.clone());
             thread::Builder::new()
                 .name(format!("ringway-core-{index}"))
@@ -169,51 +121,38 @@ fn try_address(address: SocketAddr) -> io::Result<SocketAddr> {
     TcpListener::bind(address)?.local_addr()
 }
 
+/// The data plane as what a core does; taken out once it runs.
+struct Serve<'a>(&'a mut Option<CoreHost>);
+
+impl CoreMain for Serve<'_> {
+    type Output = io::Result<()>;
+
+    async fn run<R: Runtime>(self, runtime: R) -> io::Result<()> {
+        let host = self.0.take().expect("a core runs once");
+        run_core(runtime, host).await
+    }
+}
+
 /// Runs the data plane on the calling thread until it has drained.
 fn run(host: CoreHost, options: RunOptions, fallback: bool) -> io::Result<()> {
     let index = host.index;
     let mut host = Some(host);
-    let result = run_on_core(&options, |runtime| run_core(runtime, host.take().expect("a core runs once")));
+    let result = run_on_core(&options, Serve(&mut host));
     // A probe is a small ring; the real one may still be refused, for its memory for example.
-    match (result, host) {
-        (Err(error), Some(host)) if fallback && options.driver != Driver::Epoll => {
+    match result {
+        Err(error) if fallback && host.is_some() && options.driver != Driver::Epoll => {
             tracing::warn!(
                 "core {index}: no ring ({error}): FALLING BACK TO EPOLL, about 0.7 times the speed"
             );
-            run_on_core(&RunOptions { driver: Driver::Epoll, ..options }, |runtime| run_core(runtime, host))?
+            run_on_core(&RunOptions { cpu: options.cpu, ..RunOptions::on(Driver::Epoll) }, Serve(&mut host))?
         }
-        (result, _) => result?,
+        result => result?,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ringway_ring::monoio::RingFlags;
-
-    fn report(io_uring: Option<RingFlags>) -> ProbeReport {
-        ProbeReport { io_uring, kernel: "6.1".into(), missing: vec!["forbidden by a seccomp profile".into()] }
-    }
-
-    #[test]
-    fn the_fallback_is_loud_and_io_uring_is_not_silently_replaced() {
-        let chosen = ChosenDriver::choose(DriverChoice::Auto, &report(None)).unwrap();
-        assert_eq!((chosen.driver, chosen.name()), (Driver::Epoll, "epoll"));
-        let warning = chosen.warning.unwrap();
-        assert!(warning.contains("FALLING BACK") && warning.contains("seccomp"), "{warning}");
-        let refused = ChosenDriver::choose(DriverChoice::IoUring, &report(None)).unwrap_err();
-        assert!(refused.contains("seccomp"), "{refused}");
-    }
-
-    #[test]
-    fn what_is_asked_for_is_what_runs() {
-        let flags = RingFlags::SingleIssuerDeferCoop;
-        let chosen = ChosenDriver::choose(DriverChoice::Epoll, &report(Some(flags))).unwrap();
-        assert_eq!((chosen.driver, chosen.warning), (Driver::Epoll, None));
-        let chosen = ChosenDriver::choose(DriverChoice::IoUring, &report(Some(flags))).unwrap();
-        assert_eq!((chosen.driver, chosen.fallback), (Driver::IoUring(flags), false));
-        assert!(chosen.reason.contains("SINGLE_ISSUER"));
-    }
 
     #[test]
     fn an_address_in_use_is_refused() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ringway_core::snapshot::{RouteLabels, StageLabels};
 use ringway_core::telemetry::counters::{CoreCounters, Counter, HISTOGRAM_BUCKETS, Histogram};
+use ringway_ring::native::RingCounters;
 
 use crate::host::ProcessFigures;
 
@@ -15,6 +16,8 @@ pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 pub(crate) struct Scrape<'a> {
     /// One per core, in the order of the cores.
     pub(crate) cores: &'a [Arc<CoreCounters>],
+    /// What the rings of the cores counted; all zeros where the driver is not native.
+    pub(crate) rings: &'a [Arc<RingCounters>],
     /// Labels of the route slots; the index is the slot.
     pub(crate) routes: &'a [RouteLabels],
     /// Labels of the stage slots; the index is the slot.
@@ -29,7 +32,7 @@ pub(crate) struct Scrape<'a> {
     pub(crate) reloads: [u64; 2],
     /// Access-log lines that could not be written: failed writes, not full queues.
     pub(crate) log_write_errors: u64,
-    /// `io_uring` or `epoll`.
+    /// `native`, `monoio` or `epoll`.
     pub(crate) driver: &'static str,
     /// The process.
     pub(crate) process: ProcessFigures,
@@ -73,6 +76,31 @@ const PER_CORE_COUNTERS: [PerCore; 12] = [
     }),
 ];
 
+/// A counter of [`RingCounters`] by its name, its help and where it is.
+type PerRing = (&'static str, &'static str, fn(&RingCounters) -> &ringway_ring::native::Counter);
+
+const PER_RING_COUNTERS: [PerRing; 5] = [
+    ("ringway_ring_buffers_empty_total", "Receives that waited for a buffer (native driver).", |c| {
+        &c.buffers_empty
+    }),
+    (
+        "ringway_ring_receives_stopped_total",
+        "Receives stopped because their connection was behind, or because it was closed (native driver).",
+        |c| &c.receives_stopped,
+    ),
+    ("ringway_ring_submission_full_total", "Operations that found the queue full (native driver).", |c| {
+        &c.submission_full
+    }),
+    (
+        "ringway_ring_completion_overflow_total",
+        "Turns in which completions had found no room (native driver).",
+        |c| &c.completion_overflow,
+    ),
+    ("ringway_ring_sends_resumed_total", "Sends that the kernel ended early (native driver).", |c| {
+        &c.sends_resumed
+    }),
+];
+
 /// Renders the whole page. It runs on the control thread and only reads: a scrape costs the cores nothing.
 pub(crate) fn render(scrape: &Scrape<'_>) -> String {
     let mut text = Text(String::with_capacity(16 * 1024));
@@ -82,6 +110,12 @@ pub(crate) fn render(scrape: &Scrape<'_>) -> String {
     for (name, help, counter) in PER_CORE_COUNTERS {
         text.family(name, "counter", help);
         for (core, counters) in scrape.cores.iter().enumerate() {
+            text.sample(name, &[("core", &core.to_string())], counter(counters).get());
+        }
+    }
+    for (name, help, counter) in PER_RING_COUNTERS {
+        text.family(name, "counter", help);
+        for (core, counters) in scrape.rings.iter().enumerate() {
             text.sample(name, &[("core", &core.to_string())], counter(counters).get());
         }
     }
@@ -340,6 +374,7 @@ mod tests {
     fn page(cores: &[Arc<CoreCounters>], route: &str) -> String {
         render(&Scrape {
             cores,
+            rings: &[Arc::default(), Arc::default()],
             routes: &[RouteLabels { api: "petstore01".into(), stage: "dev".into(), route: route.into() }],
             stages: &[StageLabels { api: "petstore01".into(), stage: "dev".into() }],
             generation: 7,
@@ -347,7 +382,7 @@ mod tests {
             last_reload_success_seconds: 1_700_000_000,
             reloads: [3, 1],
             log_write_errors: 0,
-            driver: "io_uring",
+            driver: "native",
             process: ProcessFigures::read(),
         })
     }

@@ -17,7 +17,7 @@ struct Monoio;
 pub(super) fn run_uring(program: impl Program, flags: bool) -> io::Result<()> {
     let mut builder = RuntimeBuilder::<IoUringDriver>::new().with_entries(4096);
     if flags {
-        let mut ring = io_uring::IoUring::builder();
+        let mut ring = io_uring_06::IoUring::builder();
         ring.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
         builder = builder.uring_builder(ring);
     }

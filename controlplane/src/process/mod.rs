@@ -54,10 +54,12 @@ pub struct ProcessConfig {
 /// Which driver moves the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
-    /// io_uring where the kernel allows it, else epoll, said loudly.
+    /// The best that the kernel allows: native, else monoio, else epoll, said loudly.
     Auto,
-    /// io_uring, or no start.
-    IoUring,
+    /// io_uring with the driver of our own, or no start.
+    Native,
+    /// io_uring through monoio, or no start.
+    Monoio,
     /// epoll.
     Epoll,
 }

@@ -161,10 +161,12 @@ fn driver(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut ProcessConfig
     let Some(cursor) = root.get("driver") else { return };
     config.driver = match issues.string(&cursor) {
         Some("auto") => Driver::Auto,
-        Some("io_uring") => Driver::IoUring,
+        Some("native") => Driver::Native,
+        Some("monoio") => Driver::Monoio,
         Some("epoll") => Driver::Epoll,
         Some(text) => {
-            return issues.at(&cursor, format!("{} is not `auto`, `io_uring` or `epoll`", quoted(text)));
+            return issues
+                .at(&cursor, format!("{} is not `auto`, `native`, `monoio` or `epoll`", quoted(text)));
         }
         None => return,
     };

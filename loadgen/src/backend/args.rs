@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ringway_core::http1::HeadLimits;
-use ringway_ring::monoio::DriverChoice;
+use ringway_ring::probe::DriverChoice;
 
 use super::answer::Rendered;
 use super::behavior::{self, Behavior, Body, Drip, ErrorShare, ROUTES_MAX, Reset, Route};
@@ -44,7 +44,7 @@ pub struct Args {
     /// Threads, each with a listener of its own [default: one for each CPU]
     #[arg(long)]
     threads: Option<usize>,
-    /// How to talk to the kernel: auto, io_uring or epoll
+    /// How to talk to the kernel: auto, native, monoio or epoll
     #[arg(long, default_value = "auto")]
     driver: DriverChoice,
     /// Status of the answers

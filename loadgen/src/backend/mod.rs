@@ -16,8 +16,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use ringway_core::telemetry::counters::Counter;
-use ringway_ring::monoio::{RunOptions, run_on_core};
 use ringway_ring::net::{Listener, Runtime};
+use ringway_ring::start::{CoreMain, RunOptions, run_on_core};
 use serde_json::{Map, Value, json};
 
 use crate::cores;
@@ -85,7 +85,26 @@ fn run_thread(
     counters: Arc<Counters>,
     tell: &mpsc::Sender<io::Result<()>>,
 ) {
-    let ran = run_on_core(options, |runtime| async move {
+    let ran = run_on_core(options, Answers { index, address, setup, counters, tell });
+    if let Ok(Err(error)) | Err(error) = ran {
+        let _ = tell.send(Err(error));
+    }
+}
+
+/// What a thread needs to answer.
+struct Answers<'a> {
+    index: usize,
+    address: SocketAddr,
+    setup: Arc<Setup>,
+    counters: Arc<Counters>,
+    tell: &'a mpsc::Sender<io::Result<()>>,
+}
+
+impl CoreMain for Answers<'_> {
+    type Output = io::Result<()>;
+
+    async fn run<R: Runtime>(self, runtime: R) -> io::Result<()> {
+        let Answers { index, address, setup, counters, tell } = self;
         let listener = runtime.listen(address, setup.backlog)?;
         let core = Rc::new(Core {
             precise: Precise::start(&runtime)?,
@@ -99,9 +118,6 @@ fn run_thread(
         let _ = tell.send(Ok(()));
         accept(core, listener).await;
         Ok(())
-    });
-    if let Ok(Err(error)) | Err(error) = ran {
-        let _ = tell.send(Err(error));
     }
 }
 

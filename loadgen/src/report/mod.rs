@@ -80,7 +80,7 @@ pub struct Run {
     pub threads: usize,
     /// Seed of the run.
     pub seed: u64,
-    /// The driver: `io_uring (flags)` or `epoll`.
+    /// The driver: `native io_uring`, `io_uring through monoio (flags)` or `epoll`.
     pub driver: String,
     /// Host name, CPU model and kernel of the generator's machine; several joined by `; ` after a merge.
     pub host: String,

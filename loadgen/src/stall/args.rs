@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use ringway_ring::monoio::DriverChoice;
+use ringway_ring::probe::DriverChoice;
 
 use crate::check::{BodyCheck, Check};
 use crate::exit::{Exit, Refusal};
@@ -86,7 +86,7 @@ pub struct Args {
     /// Connections for them
     #[arg(long, default_value_t = 64, requires = "healthy")]
     healthy_connections: usize,
-    /// How to talk to the kernel: auto, io_uring or epoll
+    /// How to talk to the kernel: auto, native, monoio or epoll
     #[arg(long, default_value = "auto")]
     driver: DriverChoice,
     /// Print one line of JSON instead of a table

@@ -12,8 +12,8 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use ringway_ring::monoio::{RunOptions, run_on_core};
 use ringway_ring::net::Runtime;
+use ringway_ring::start::{CoreMain, RunOptions, run_on_core};
 
 use crate::cores;
 use crate::exit::{Exit, Refusal};
@@ -87,10 +87,9 @@ fn run_threads(
     let windows = windows(scenario, &options[0])?;
     let told = |error: io::Error| error.to_string();
     thread::scope(|scope| {
-        let healthy = steady.map(|steady| {
-            scope.spawn(|| run_on_core(&options[1], |runtime| healthy::run(runtime, steady, windows)))
-        });
-        let seen = run_on_core(&options[0], |runtime| stall(runtime, scenario, places, windows.stall));
+        let healthy =
+            steady.map(|steady| scope.spawn(|| run_on_core(&options[1], Healthy { steady, windows })));
+        let seen = run_on_core(&options[0], Stalled { scenario, places, begin: windows.stall });
         let loads = match healthy {
             Some(thread) => {
                 let ran = thread.join().map_err(|_| "the thread of the healthy route has panicked")?;
@@ -102,10 +101,50 @@ fn run_threads(
     })
 }
 
+/// The steady load on the healthy route.
+struct Healthy<'a> {
+    steady: &'a Steady,
+    windows: Windows,
+}
+
+impl CoreMain for Healthy<'_> {
+    type Output = io::Result<[Load; 2]>;
+
+    async fn run<R: Runtime>(self, runtime: R) -> io::Result<[Load; 2]> {
+        healthy::run(runtime, self.steady, self.windows).await
+    }
+}
+
+/// The requests that stall.
+struct Stalled<'a> {
+    scenario: &'a Scenario,
+    places: &'a [(Phase, Place)],
+    begin: u64,
+}
+
+impl CoreMain for Stalled<'_> {
+    type Output = io::Result<AllSeen>;
+
+    async fn run<R: Runtime>(self, runtime: R) -> io::Result<AllSeen> {
+        stall(runtime, self.scenario, self.places, self.begin).await
+    }
+}
+
+/// The time of a core.
+struct Now;
+
+impl CoreMain for Now {
+    type Output = u64;
+
+    async fn run<R: Runtime>(self, runtime: R) -> u64 {
+        runtime.now()
+    }
+}
+
 /// When what begins: a window without stall, where there is a healthy route to look at, and one with it, of the same length.
 fn windows(scenario: &Scenario, options: &RunOptions) -> Result<Windows, String> {
     // The clock is the same on all cores.
-    let now = run_on_core(options, async |runtime| runtime.now()).map_err(|error| error.to_string())?;
+    let now = run_on_core(options, Now).map_err(|error| error.to_string())?;
     let nanos = |duration: Duration| duration.as_nanos() as u64;
     let begin = now + nanos(HEAD_START);
     let window = nanos(scenario.window());

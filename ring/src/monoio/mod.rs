@@ -1,13 +1,9 @@
 //! The body on monoio: io_uring with the ring flags the kernel has, or epoll where io_uring is forbidden.
 
 mod alarm;
-mod probe;
-mod start;
 mod stream;
 
 pub use alarm::MonoioAlarm;
-pub use probe::{DriverChoice, ProbeReport, RingFlags, probe};
-pub use start::{Driver, RunOptions, run_on_core};
 pub use stream::MonoioStream;
 
 use std::cell::{Cell, RefCell};
@@ -15,12 +11,14 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::task::Poll;
 
 use monoio::net::{ListenerOpts, TcpListener, TcpStream};
 
 use crate::buf;
-use crate::net::{Listener, Runtime};
+use crate::clock::monotonic_nanos;
+use crate::net::{Alarm, Listener, Runtime};
+use crate::pages::Crowd;
 use crate::wheel::Wheel;
 use stream::IdleReads;
 
@@ -46,6 +44,7 @@ pub struct MonoioRuntime {
 struct Core {
     wheel: Wheel,
     idle_reads: IdleReads,
+    crowd: Crowd,
     /// Whether the driver is epoll: operations are then made when they are polled, not when they are created.
     epoll: bool,
     /// Set while the sweeper sleeps because no direct read is pending.
@@ -55,17 +54,19 @@ struct Core {
 
 impl MonoioRuntime {
     /// Makes the handle and starts its wheel and its sweeper. Called once on the core's own thread, inside monoio.
-    fn start(epoll: bool) -> Self {
+    pub(crate) fn start(epoll: bool) -> io::Result<Self> {
+        let alarm = MonoioAlarm::new()?;
         let core = Rc::new(Core {
             wheel: Wheel::new(monotonic_nanos()),
             idle_reads: IdleReads::default(),
+            crowd: Crowd::default(),
             epoll,
             sweeper: RefCell::new(None),
             sweeping: Cell::new(false),
         });
-        monoio::spawn(drive_wheel(core.wheel.clone()));
+        monoio::spawn(drive_wheel(core.wheel.clone(), alarm));
         monoio::spawn(sweep(core.clone()));
-        MonoioRuntime { core }
+        Ok(MonoioRuntime { core })
     }
 }
 
@@ -80,8 +81,7 @@ impl Runtime for MonoioRuntime {
     }
 
     fn unix_millis(&self) -> u64 {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(0, |now| now.as_millis() as u64)
+        crate::clock::unix_millis()
     }
 
     fn wheel(&self) -> &Wheel {
@@ -127,36 +127,27 @@ impl Listener for MonoioListener {
     }
 }
 
-/// CLOCK_MONOTONIC: the same for all cores, and read without a system call.
-#[inline]
-fn monotonic_nanos() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a live timespec; the call writes it and nothing else.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-/// Advances the wheel whenever it asks for it.
-async fn drive_wheel(wheel: Wheel) {
+/// Advances the wheel whenever it asks for it. The alarm is what makes that precise: the driver's own sleeps are rounded up to milliseconds.
+async fn drive_wheel(wheel: Wheel, alarm: MonoioAlarm) {
+    let mut ring = std::pin::pin!(alarm.wait());
     loop {
-        let sleep = wheel.next_deadline().map(|deadline| {
-            let nanos = deadline.saturating_sub(monotonic_nanos());
-            monoio::time::sleep(Duration::from_nanos(nanos))
-        });
-        let mut sleep = std::pin::pin!(sleep);
+        alarm.set(wheel.next_deadline().unwrap_or(u64::MAX));
         let mut registered = false;
-        // Ends when the sleep does, or on the one wake that an earlier timer causes.
-        std::future::poll_fn(|cx| {
+        // Ends when the alarm does, or on the one wake that an earlier timer causes; a wait that is pending follows the alarm.
+        let rang = std::future::poll_fn(|cx| {
+            if ring.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
             if std::mem::replace(&mut registered, true) {
-                return std::task::Poll::Ready(());
+                return Poll::Ready(false);
             }
             wheel.on_earlier(cx.waker());
-            match sleep.as_mut().as_pin_mut() {
-                Some(sleep) => sleep.poll(cx),
-                None => std::task::Poll::Pending,
-            }
+            Poll::Pending
         })
         .await;
+        if rang {
+            ring.set(alarm.wait());
+        }
         wheel.advance(monotonic_nanos());
     }
 }
@@ -167,7 +158,7 @@ async fn sweep(core: Rc<Core>) {
     let mut cancelled = 0;
     let mut sweeps = 0;
     loop {
-        if reads.direct() == 0 && cancelled < GIVE_BACK_AFTER && !reads.has_shrunk() {
+        if reads.direct() == 0 && cancelled < GIVE_BACK_AFTER && !core.crowd.has_shrunk() {
             core.sweeping.set(false);
             std::future::poll_fn(|cx| {
                 if core.sweeping.get() {
@@ -182,10 +173,10 @@ async fn sweep(core: Rc<Core>) {
         let now_cancelled = reads.sweep();
         cancelled += now_cancelled;
         sweeps += 1;
-        let left = cancelled >= GIVE_BACK_AFTER || reads.has_shrunk();
+        let left = cancelled >= GIVE_BACK_AFTER || core.crowd.has_shrunk();
         if left && now_cancelled < QUIET_SWEEP && sweeps >= GIVE_BACK_SWEEPS {
             (cancelled, sweeps) = (0, 0);
-            reads.forget_peak();
+            core.crowd.forget_peak();
             buf::give_back();
         }
     }

@@ -14,15 +14,12 @@ use slab::Slab;
 
 use super::Core;
 use crate::buf::Buf;
+use crate::clock::monotonic_nanos;
 use crate::net::Stream;
-use crate::pages;
+use crate::sockets;
 
 /// How long [`Stream::closed`] sleeps when unread bytes keep the socket readable.
 const CLOSED_POLL_NANOS: u64 = 500_000_000;
-
-/// From this many client connections on, a core does without huge pages, until it has fewer than half of them.
-const CROWDED_FROM: usize = 1024;
-const CROWDED_UNTIL: usize = CROWDED_FROM / 2;
 
 /// A connected TCP stream.
 pub struct MonoioStream {
@@ -39,6 +36,7 @@ impl MonoioStream {
     pub(super) fn accepted(socket: TcpStream, core: Rc<Core>) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         let reads = Some(core.idle_reads.register());
+        core.crowd.arrived();
         Ok(MonoioStream { socket: UnsafeCell::new(socket), reads, core })
     }
 
@@ -91,23 +89,6 @@ impl MonoioStream {
             }
             (result, bytes) = self.socket().write(bytes).await;
         }
-    }
-
-    /// A look at the socket without taking bytes.
-    fn peek(&self) -> io::Result<usize> {
-        let mut byte = 0u8;
-        // SAFETY: the buffer is one live byte and its length is given as 1.
-        let n =
-            unsafe { libc::recv(self.fd(), (&raw mut byte).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT) };
-        if n < 0 { Err(io::Error::last_os_error()) } else { Ok(n as usize) }
-    }
-
-    /// Whether the peer has hung up, even while bytes are unread.
-    fn has_hung_up(&self) -> bool {
-        let mut poll = libc::pollfd { fd: self.fd(), events: libc::POLLRDHUP, revents: 0 };
-        // SAFETY: one live pollfd, its count given as 1; a timeout of zero does not block.
-        let n = unsafe { libc::poll(&mut poll, 1, 0) };
-        n > 0 && poll.revents != 0
     }
 }
 
@@ -168,47 +149,35 @@ impl Stream for MonoioStream {
             if self.socket().readable(false).await.is_err() {
                 return;
             }
-            match self.peek() {
+            match sockets::peek(self.fd()) {
                 Ok(0) => return,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(_) => return,
                 Ok(_) => {}
             }
             // Unread bytes keep the socket readable: look for the hang-up behind them from time to time.
-            if self.has_hung_up() {
+            if sockets::has_hung_up(self.fd()) {
                 return;
             }
             let wheel = &self.core.wheel;
-            wheel.sleep_until(super::monotonic_nanos() + CLOSED_POLL_NANOS).await;
+            wheel.sleep_until(monotonic_nanos() + CLOSED_POLL_NANOS).await;
         }
     }
 
     fn is_quiet(&self) -> bool {
-        self.peek().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        sockets::has_nothing_to_read(self.fd())
     }
 
     fn shutdown_send(&self) {
-        // SAFETY: plain call on a descriptor that this stream keeps open.
-        unsafe { libc::shutdown(self.fd(), libc::SHUT_WR) };
+        sockets::shutdown_send(self.fd());
     }
 
     fn set_abortive(&self) {
-        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-        // SAFETY: the pointer and length are those of a live `linger`, as SO_LINGER wants it.
-        unsafe {
-            libc::setsockopt(
-                self.fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                (&raw const linger).cast(),
-                size_of::<libc::linger>() as libc::socklen_t,
-            );
-        }
+        sockets::set_abortive(self.fd());
     }
 
     fn peer_addr(&self) -> SocketAddr {
-        // A peer that is gone already has no address any more.
-        self.socket().peer_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
+        sockets::peer_addr(self.fd())
     }
 }
 
@@ -216,7 +185,8 @@ impl Drop for MonoioStream {
     fn drop(&mut self) {
         if let Some(slot) = self.reads {
             self.core.idle_reads.unregister(slot);
-            if self.core.idle_reads.has_shrunk() {
+            self.core.crowd.left();
+            if self.core.crowd.has_shrunk() {
                 self.core.wake_sweeper();
             }
         }
@@ -230,17 +200,6 @@ pub(super) struct IdleReads {
     direct: Cell<usize>,
     /// Number of the current sweep; never 0.
     sweeps: Cell<u32>,
-    crowded: Cell<bool>,
-    /// Most connections that there were since memory was given back.
-    peak: Cell<usize>,
-}
-
-impl Drop for IdleReads {
-    fn drop(&mut self) {
-        if self.crowded.get() {
-            pages::set_crowded(false);
-        }
-    }
 }
 
 struct ReadSlot {
@@ -252,36 +211,16 @@ struct ReadSlot {
 
 impl IdleReads {
     fn register(&self) -> usize {
-        let mut slots = self.slots.borrow_mut();
-        if slots.len() >= CROWDED_FROM && !self.crowded.replace(true) {
-            pages::set_crowded(true);
-        }
-        self.peak.set(self.peak.get().max(slots.len() + 1));
-        slots.insert(ReadSlot { since: 0, canceller: None })
+        self.slots.borrow_mut().insert(ReadSlot { since: 0, canceller: None })
     }
 
     fn unregister(&self, slot: usize) {
-        let mut slots = self.slots.borrow_mut();
-        slots.remove(slot);
-        if slots.len() < CROWDED_UNTIL && self.crowded.replace(false) {
-            pages::set_crowded(false);
-        }
+        self.slots.borrow_mut().remove(slot);
     }
 
     /// Pending direct reads.
     pub(super) fn direct(&self) -> usize {
         self.direct.get()
-    }
-
-    /// Whether most of a burst of connections is gone: they leave memory that nobody else will need soon.
-    pub(super) fn has_shrunk(&self) -> bool {
-        let peak = self.peak.get();
-        peak >= super::GIVE_BACK_AFTER && self.slots.borrow().len() < peak / 2
-    }
-
-    /// The memory of the burst was given back.
-    pub(super) fn forget_peak(&self) {
-        self.peak.set(self.slots.borrow().len());
     }
 
     /// Cancels the reads that were pending a whole sweep ago; returns how many.

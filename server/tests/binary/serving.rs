@@ -155,7 +155,7 @@ fn metric(page: &str, name: &str, labels: &[&str]) -> f64 {
 }
 
 #[test]
-fn it_serves_logs_and_counts_on_both_drivers() {
+fn it_serves_logs_and_counts_on_each_driver() {
     for driver in ["auto", "epoll"] {
         let gateway = Gateway::start(&format!("counts-{driver}"), driver);
         assert_eq!(gateway.ask("/hello"), (200, "hello".to_owned()), "{driver}");

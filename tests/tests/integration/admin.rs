@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::support::backend::{Backend, answer};
 use crate::support::client::{Client, once};
 use crate::support::gateway::Setup;
-use crate::support::{eventually, on_both_drivers};
+use crate::support::{eventually, on_each_driver};
 
-on_both_drivers!(
+on_each_driver!(
     health_and_readiness_are_told,
     counters_equal_what_was_sent,
     json_lines_are_json_whatever_clients_send,

@@ -9,9 +9,9 @@ use crate::reader::{self, Entry};
 use crate::support::backend::{Backend, answer};
 use crate::support::client::{Client, once};
 use crate::support::gateway::Setup;
-use crate::support::{eventually, on_both_drivers};
+use crate::support::{eventually, on_each_driver};
 
-on_both_drivers!(bad_requests_are_refused, bad_responses_are_not_passed_on);
+on_each_driver!(bad_requests_are_refused, bad_responses_are_not_passed_on);
 
 const BAD_REQUESTS: &str = include_str!("../../corpus/http1/bad-requests.txt");
 const BAD_RESPONSES: &str = include_str!("../../corpus/http1/bad-responses.txt");

@@ -3,10 +3,10 @@
 use crate::support::backend::{Backend, Request};
 use crate::support::client::{Answer, Client};
 use crate::support::gateway::Setup;
-use crate::support::on_both_drivers;
+use crate::support::on_each_driver;
 use crate::support::wire::{chunked, noise};
 
-on_both_drivers!(
+on_each_driver!(
     bodies_pass_both_ways,
     methods_pass,
     trailers_are_dropped,

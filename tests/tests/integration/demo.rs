@@ -6,9 +6,9 @@ use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 
 use crate::support::gateway::{binary, listen_to};
-use crate::support::{PATIENCE, eventually, on_both_drivers};
+use crate::support::{PATIENCE, eventually, on_each_driver};
 
-on_both_drivers!(every_printed_line_works);
+on_each_driver!(every_printed_line_works);
 
 /// Ends the demo with the test.
 struct Demo(Child);

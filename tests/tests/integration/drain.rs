@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use crate::support::backend::{Backend, Gate, answer};
 use crate::support::client::Client;
 use crate::support::gateway::{Gateway, Setup};
-use crate::support::{eventually, on_both_drivers};
+use crate::support::{eventually, on_each_driver};
 
-on_both_drivers!(
+on_each_driver!(
     a_drain_finishes_what_is_in_flight,
     a_drain_has_a_deadline,
     a_second_signal_ends_at_once,

@@ -5,10 +5,10 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::backend::{Backend, answer};
 use crate::support::gateway::Setup;
-use crate::support::on_both_drivers;
+use crate::support::on_each_driver;
 use crate::support::wire::noise;
 
-on_both_drivers!(curl_up_and_down, curl_speaks_http_1_0_and_keeps_connections, wrk_sees_no_error);
+on_each_driver!(curl_up_and_down, curl_speaks_http_1_0_and_keeps_connections, wrk_sees_no_error);
 
 /// Whether `program` is installed; says so where it is not.
 fn has(program: &str) -> bool {

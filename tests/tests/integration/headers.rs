@@ -3,9 +3,9 @@
 use crate::support::backend::Backend;
 use crate::support::client::Client;
 use crate::support::gateway::Setup;
-use crate::support::on_both_drivers;
+use crate::support::on_each_driver;
 
-on_both_drivers!(
+on_each_driver!(
     request_headers_follow_the_recordings,
     request_headers_are_added,
     response_headers_follow_the_recordings,

@@ -9,9 +9,9 @@ use crate::support::backend::Backend;
 use crate::support::client::Client;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::wire::noise;
-use crate::support::{eventually, on_both_drivers};
+use crate::support::{eventually, on_each_driver};
 
-on_both_drivers!(
+on_each_driver!(
     a_client_that_leaves_cancels_its_upstream_request,
     a_client_that_leaves_in_its_upload_cancels_it,
     a_client_that_leaves_in_its_answer_cancels_it,

@@ -3,10 +3,10 @@
 use crate::support::backend::{Backend, answer};
 use crate::support::client::Client;
 use crate::support::gateway::Setup;
-use crate::support::on_both_drivers;
+use crate::support::on_each_driver;
 use crate::support::wire::{chunked, noise};
 
-on_both_drivers!(
+on_each_driver!(
     pipelined_requests_are_answered_in_order,
     connections_are_kept_on_both_sides,
     http_1_0_clients_are_served,

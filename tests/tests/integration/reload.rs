@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::support::backend::{Backend, Gate, answer};
 use crate::support::client::Client;
 use crate::support::gateway::{Setup, document};
-use crate::support::{eventually, on_both_drivers};
+use crate::support::{eventually, on_each_driver};
 
-on_both_drivers!(
+on_each_driver!(
     reloads_under_traffic_lose_nothing,
     a_bad_file_leaves_the_old_one_serving,
     signals_and_saved_files_reload,

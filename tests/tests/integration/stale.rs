@@ -4,9 +4,9 @@ use crate::support::backend::{Backend, answer};
 use crate::support::client::Client;
 use crate::support::gateway::Setup;
 use crate::support::wire::noise;
-use crate::support::{eventually, on_both_drivers};
+use crate::support::{eventually, on_each_driver};
 
-on_both_drivers!(
+on_each_driver!(
     a_get_is_sent_again_on_a_new_connection,
     a_post_is_never_executed_twice,
     a_connection_that_is_seen_to_close_is_not_used,

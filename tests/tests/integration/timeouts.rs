@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::support::backend::{Backend, Gate};
 use crate::support::client::Client;
 use crate::support::gateway::{SHORT_MILLIS, Setup};
-use crate::support::on_both_drivers;
+use crate::support::on_each_driver;
 use crate::support::wire::noise;
 
-on_both_drivers!(
+on_each_driver!(
     an_integration_that_does_not_answer_times_out,
     an_answer_that_stalls_is_cut,
     an_upload_that_stalls_times_out,

@@ -21,14 +21,21 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Runs each function as two tests, one for each driver. Where the kernel forbids io_uring, that half says so and does nothing.
-macro_rules! on_both_drivers {
+/// Runs each function as a test for each driver. Where the kernel has not what a driver needs, its test says so and does nothing.
+macro_rules! on_each_driver {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
             #[test]
-            fn io_uring() {
-                if crate::support::has_io_uring() {
-                    super::$name("io_uring");
+            fn native() {
+                if crate::support::has("native") {
+                    super::$name("native");
+                }
+            }
+
+            #[test]
+            fn monoio() {
+                if crate::support::has("monoio") {
+                    super::$name("monoio");
                 }
             }
 
@@ -39,13 +46,16 @@ macro_rules! on_both_drivers {
         }
     )+};
 }
-pub(crate) use on_both_drivers;
+pub(crate) use on_each_driver;
 
-/// Whether this kernel has what `--driver io_uring` needs.
-pub(crate) fn has_io_uring() -> bool {
-    let report = ringway_ring::monoio::probe();
-    if report.io_uring.is_none() {
-        eprintln!("SKIPPED: no io_uring here: {}", report.missing.join("; "));
+/// Whether this kernel has what `--driver NAME` needs.
+pub(crate) fn has(driver: &str) -> bool {
+    let choice = driver.parse().expect("the name of a driver");
+    match ringway_ring::probe::probe().choose(choice) {
+        Ok(_) => true,
+        Err(why) => {
+            eprintln!("SKIPPED: {why}");
+            false
+        }
     }
-    report.io_uring.is_some()
 }

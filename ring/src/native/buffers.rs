@@ -1,0 +1,132 @@
+//! Buffers that are handed to the kernel before there is anything to put into them: it takes one when bytes have come, so that a
+//! connection that waits holds none.
+
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::Submitter;
+use io_uring::types::BufRingEntry;
+
+use crate::buf::{Buf, LARGE, SMALL};
+
+/// The group of small buffers: heads and ordinary messages.
+pub(super) const SMALL_GROUP: u16 = 0;
+/// The group of large ones: bodies in bulk.
+pub(super) const BULK_GROUP: u16 = 1;
+/// Buffers of each group that the kernel is given at a time; powers of two. They bound what one turn can receive.
+pub(super) const SMALL_ENTRIES: u16 = 256;
+pub(super) const BULK_ENTRIES: u16 = 32;
+
+/// One group: a ring that is shared with the kernel, and the buffers whose addresses are in it.
+pub(super) struct BufferGroup {
+    id: u16,
+    capacity: usize,
+    entries: u16,
+    /// Start of `entries` entries in pages of their own.
+    ring: NonNull<BufRingEntry>,
+    /// Counts what was ever put into the ring.
+    tail: u16,
+    /// By buffer id: the buffers that the kernel has.
+    given: Vec<Option<Buf>>,
+    /// Ids of buffers that the kernel does not have.
+    free: Vec<u16>,
+}
+
+impl BufferGroup {
+    /// The group of small buffers.
+    pub(super) fn small() -> io::Result<Self> {
+        BufferGroup::new(SMALL_GROUP, SMALL_ENTRIES, SMALL)
+    }
+
+    /// The group of large ones.
+    pub(super) fn bulk() -> io::Result<Self> {
+        BufferGroup::new(BULK_GROUP, BULK_ENTRIES, LARGE)
+    }
+
+    fn new(id: u16, entries: u16, capacity: usize) -> io::Result<Self> {
+        assert!(entries.is_power_of_two());
+        let bytes = size_of::<BufRingEntry>() * usize::from(entries);
+        // SAFETY: a new anonymous mapping; nothing else is at the address that the kernel chooses.
+        let address = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if address == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let ring =
+            NonNull::new(address.cast()).ok_or_else(|| io::Error::other("a mapping at address zero"))?;
+        let given = (0..entries).map(|_| None).collect();
+        Ok(BufferGroup { id, capacity, entries, ring, tail: 0, given, free: (0..entries).rev().collect() })
+    }
+
+    /// Tells the kernel where the ring is. It must be dropped after the io_uring that `submitter` belongs to.
+    pub(super) fn register(&self, submitter: &Submitter<'_>) -> io::Result<()> {
+        let address = self.ring.as_ptr() as u64;
+        // SAFETY: the mapping has `entries` entries and stays until this struct is dropped, which is after the io_uring.
+        unsafe { submitter.register_buf_ring_with_flags(address, self.entries, self.id, 0) }
+    }
+
+    /// Whether the kernel has used buffers that were not replaced yet.
+    pub(super) fn wants(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// Gives the kernel a buffer in place of each that it has used. Returns how many.
+    pub(super) fn refill(&mut self) -> usize {
+        let count = self.free.len();
+        while let Some(id) = self.free.pop() {
+            let mut buf = Buf::with_capacity(self.capacity);
+            let index = usize::from(self.tail & (self.entries - 1));
+            // SAFETY: the index is below `entries`. The kernel reads entries before the published tail only, and this one is at it.
+            let entry = unsafe { &mut *self.ring.as_ptr().add(index) };
+            entry.set_addr(buf.vec_mut().as_mut_ptr() as u64);
+            entry.set_len(self.capacity as u32);
+            entry.set_bid(id);
+            self.given[usize::from(id)] = Some(buf);
+            self.tail = self.tail.wrapping_add(1);
+        }
+        if count > 0 {
+            // SAFETY: the ring's first entry is initialised (the mapping was zeroed), and its tail is a u16 that the kernel only reads.
+            let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.ring.as_ptr()).cast_mut()) };
+            tail.store(self.tail, Ordering::Release);
+        }
+        count
+    }
+
+    /// Never gives the kernel more than `count` buffers.
+    #[cfg(feature = "driver-faults")]
+    pub(super) fn keep(&mut self, count: u16) {
+        self.free.truncate(usize::from(count));
+    }
+
+    /// The buffer with this id, in which the kernel has written `len` bytes. `None`: it is not the kernel's.
+    pub(super) fn take(&mut self, id: u16, len: usize) -> Option<Buf> {
+        let mut buf = self.given.get_mut(usize::from(id))?.take()?;
+        self.free.push(id);
+        debug_assert!(len <= self.capacity);
+        // SAFETY: the kernel was given `capacity` bytes at the vector's start and says that it wrote the first `len` of them.
+        unsafe { buf.vec_mut().set_len(len.min(self.capacity)) };
+        Some(buf)
+    }
+
+    /// Lets go of the buffers without freeing them: the kernel may still write to them.
+    pub(super) fn leak(&mut self) {
+        self.given.drain(..).for_each(std::mem::forget);
+    }
+}
+
+impl Drop for BufferGroup {
+    fn drop(&mut self) {
+        let bytes = size_of::<BufRingEntry>() * usize::from(self.entries);
+        // SAFETY: the mapping was made in `new` with this length, and the io_uring that knew it is gone.
+        unsafe { libc::munmap(self.ring.as_ptr().cast(), bytes) };
+    }
+}
