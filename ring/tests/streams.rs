@@ -499,35 +499,3 @@ mod body {
         assert!(runtime.now() >= start + 6_000_000);
     }
 }
-
-#[test]
-fn a_core_that_ends_closes_what_its_tasks_held() {
-    struct Main;
-    impl CoreMain for Main {
-        type Output = ();
-        async fn run<R: Runtime>(self, runtime: R) {
-            for _ in 0..50 {
-                let (client, server) = pair(&runtime).await;
-                runtime.spawn(async move {
-                    let _waits = both(client.recv(SMALL), server.recv(LARGE)).await;
-                });
-            }
-            sleep(&runtime, 5).await;
-        }
-    }
-    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    // monoio leaves what was under way when its runtime ends; a process that serves ends with it.
-    for driver in drivers().into_iter().filter(|driver| *driver == Driver::Native) {
-        // Other tests of this process open and close as well: what must not happen is that each round leaves a hundred.
-        let before = open();
-        println!("{}: {before} open", driver.name());
-        for _ in 0..5 {
-            run_on_core(&RunOptions::on(driver), Main).unwrap();
-        }
-        let start = std::time::Instant::now();
-        while open() > before + 300 {
-            assert!(start.elapsed() < Duration::from_secs(20), "{before} before, {} after", open());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}

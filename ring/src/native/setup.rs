@@ -1,7 +1,7 @@
 //! Setting up a ring, and trying beforehand everything that will be asked of it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
@@ -171,7 +171,7 @@ impl Trial<'_> {
         let receiving = next(Kind::ReceiveBulk);
         let bulk_entry = ops::receive_bulk(server.as_raw_fd(), crate::buf::LARGE as u32, receiving);
         self.submit(bulk_entry).map_err(refused(step))?;
-        drop(TcpStream::from(std::net::TcpStream::from(client)));
+        drop(client);
         let (_, result, flags) = self.wait().map_err(refused(step))?;
         check(result).map_err(refused(step))?;
         drop(cqueue::buffer_select(flags).and_then(|id| bulk.take(id, 0)));

@@ -72,6 +72,8 @@ impl Waiter {
 #[derive(Default)]
 pub(super) struct Received {
     first: Option<Buf>,
+    /// Boxed, because there are thousands of connections and hardly ever a second buffer.
+    #[allow(clippy::box_collection)]
     more: Option<Box<VecDeque<Buf>>>,
 }
 
