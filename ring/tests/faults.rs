@@ -1,5 +1,5 @@
-//! The native driver on the real kernel while a shim makes completions late and mixed up and the queues full: each fault has a named outcome, and
-//! none a hang, a leak or a wrong answer.
+//! The native driver on the real kernel while a shim makes completions late and mixed up and the queues full: each fault has a named
+//! outcome, and none a hang, a leak or a wrong answer.
 //!
 //! `RINGWAY_FAULT_REQUESTS` sets how many requests each mixed run makes, `RINGWAY_FAULT_SEED` where chance begins.
 

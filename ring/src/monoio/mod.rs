@@ -127,7 +127,7 @@ impl Listener for MonoioListener {
     }
 }
 
-/// Advances the wheel whenever it asks for it. The alarm is what makes that precise: the driver's own sleeps are rounded up to milliseconds.
+/// Advances the wheel whenever it asks for it. The alarm is what makes that precise: monoio's own sleeps are rounded up to milliseconds.
 async fn drive_wheel(wheel: Wheel, alarm: MonoioAlarm) {
     let mut ring = std::pin::pin!(alarm.wait());
     loop {

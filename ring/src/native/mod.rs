@@ -1,7 +1,7 @@
 //! The body of our own: one io_uring per core under the executor and the timer wheel that the simulation runs on as well.
 //!
-//! A connection receives into buffers that the kernel takes from a shared ring when bytes come, so that one that waits holds none, and its receive
-//! stays armed from message to message. What is submitted in a turn goes to the kernel in one call, which is also the wait.
+//! A connection receives into buffers that the kernel takes from a shared ring when bytes come, so that one that waits holds none, and its
+//! receive stays armed from message to message. What is submitted in a turn goes to the kernel in one call, which is also the wait.
 
 mod alarm;
 mod buffers;

@@ -219,8 +219,8 @@ impl Driver {
         }
     }
 
-    /// The peer's next bytes after a message was begun: that it sent them means that it has seen what it wanted to see. Its end means nothing
-    /// of the kind, so that the message has to be sent first.
+    /// The peer's next bytes after a message was begun: that it sent them means that it has seen what it wanted to see. Its end means
+    /// nothing of the kind, so that the message has to be sent first.
     fn poll_answered(&mut self, slot: usize, capacity: usize, cx: &Context<'_>) -> Poll<io::Result<Buf>> {
         match self.poll_received(slot, capacity, cx) {
             Poll::Ready(Ok(end)) if end.is_empty() => self.poll_sent(slot, cx).map_ok(|()| Buf::default()),
