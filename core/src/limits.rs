@@ -58,8 +58,8 @@ pub const TARGET_BYTES_MAX: usize = 16 * 1024;
 /// 1xx answers before the final one. More: 502, and the connection is closed.
 pub const INTERIM_RESPONSES_MAX: usize = 16;
 
-/// Buffers of log lines a core may have under way to the writer (64 KiB each). Full: lines are dropped and counted.
-pub const LOG_BATCHES_MAX: usize = 64;
+/// Buffers of log lines a core may have under way to the writer. Full: lines are dropped and counted.
+pub const LOG_BATCHES_MAX: usize = 16;
 
-/// Bytes of a batch of log lines.
-pub const LOG_BATCH_BYTES: usize = 64 * 1024;
+/// Bytes of a batch of log lines. Each one wakes the writer, which costs as much as a thousand lines where it shares the core's CPU.
+pub const LOG_BATCH_BYTES: usize = 256 * 1024;
