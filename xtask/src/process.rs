@@ -165,6 +165,14 @@ pub(crate) fn capture(command: &Command, core: Option<usize>) -> Outcome<String>
     }
 }
 
+/// Runs `command` to its end: whether it succeeded, and what it wrote, errors last.
+pub(crate) fn both_outputs(command: &mut Command) -> Outcome<(bool, String)> {
+    let output = command.output().map_err(|error| format!("{}: {error}", cargo::spell(command)))?;
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    Ok((output.status.success(), text))
+}
+
 /// An address of the loopback network that nobody listens on.
 pub(crate) fn free_address() -> Outcome<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))

@@ -197,8 +197,10 @@ fn is_steady(block: &[Pair; 2]) -> bool {
 /// One run of one side.
 fn measure_side(site: &Site, side: &Side, name: &str, plan: &Plan, script: &Path) -> Outcome<Option<Slice>> {
     let arms = [site.start_build(name, &side.command())?];
-    let sizes = slices::check_answers(site, &arms)?;
-    let measured = slices::measure(site, &arms, &arms[0], script, plan.connections, plan.seconds)?;
+    let sizes = slices::check_answers(site, &arms, wrk::PATH)?;
+    let slice =
+        slices::Plan { rounds: 1, seconds: plan.seconds, disturbance: plan.disturbance, path: wrk::PATH };
+    let measured = slices::measure(site, &arms, &arms[0], script, plan.connections, &slice)?;
     if measured.counted.errors > 0 {
         return Err(format!("{}: {} requests failed", side.build.name, measured.counted.errors));
     }

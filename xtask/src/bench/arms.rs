@@ -21,6 +21,8 @@ pub(crate) struct Site {
     pub(crate) backend: Server,
     /// Configurations, logs and outputs.
     pub(crate) scratch: Scratch,
+    /// The driver that Ringway is told to run on.
+    pub(crate) driver: String,
 }
 
 /// A server under measurement.
@@ -74,7 +76,13 @@ impl Site {
         let mut command = Command::new(binaries.join("backend"));
         command.args(["--listen", &address.to_string()]);
         let backend = Server::start("backend", &command, Some(load_core), address, &scratch)?;
-        Ok(Site { binaries, proxy_core, load_core, backend, scratch })
+        Ok(Site { binaries, proxy_core, load_core, backend, scratch, driver: "auto".to_owned() })
+    }
+
+    /// With Ringway on the driver of this name.
+    pub(crate) fn on(mut self, driver: &str) -> Self {
+        driver.clone_into(&mut self.driver);
+        self
     }
 
     /// Says on what machine and with which peers.
@@ -227,13 +235,17 @@ backend out
 
     fn serve(&self, name: &str, program: &Command, apis: &[&Path], core: Option<usize>) -> Outcome<Gateway> {
         let (address, admin) = (process::free_address()?, process::free_address()?);
-        let log = self.scratch.file(&format!("{name}.access.log"));
+        // Not beside the configuration, which is watched.
+        let logs = self.scratch.file("logs");
+        fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
+        let log = logs.join(format!("{name}.access.log"));
         let apis: Vec<String> = apis.iter().map(|path| path.display().to_string()).collect();
         let configuration = format!(
             r#"cores = 1
 listen = ["{address}"]
 admin = "{admin}"
 apis = {apis:?}
+driver = "{driver}"
 connectionsMax = 19000
 idleTimeoutMillis = 3600000
 
@@ -245,6 +257,7 @@ format = "json"
 connectionsMax = 9500
 idleTimeoutMillis = 3600000
 "#,
+            driver = self.driver,
             log = log.display()
         );
         let path = self.scratch.write(&format!("{name}.toml"), &configuration)?;

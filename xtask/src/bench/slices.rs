@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) seconds: u32,
     /// A slice in which other processes used more of a core than this share is dropped.
     pub(crate) disturbance: f64,
+    /// What is asked for.
+    pub(crate) path: &'static str,
 }
 
 /// Rounds at most, as a multiple of the wanted ones.
@@ -49,10 +51,10 @@ pub(crate) struct Series {
 
 /// Every arm has to answer as the backend does, byte for byte, before it is measured. Returns the bytes of each
 /// arm's answer.
-pub(crate) fn check_answers(site: &Site, arms: &[Arm]) -> Outcome<Vec<usize>> {
+pub(crate) fn check_answers(site: &Site, arms: &[Arm], path: &str) -> Outcome<Vec<usize>> {
     let headers: String = wrk::HEADERS.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let ask = |address| -> Outcome<Answer> {
-        process::request(address, &format!("GET {} HTTP/1.1\r\nHost: {address}\r\n{headers}", wrk::PATH))
+        process::request(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}"))
     };
     let expected = ask(site.backend.address)?;
     let mut sizes = Vec::new();
@@ -118,7 +120,7 @@ pub(crate) fn run(
         series.slices.iter_mut().for_each(|slices| slices.push(None));
         for index in random.order(arms.len()) {
             let arm = &arms[index];
-            let measured = measure(site, arms, arm, &script, connections, plan.seconds)?;
+            let measured = measure(site, arms, arm, &script, connections, plan)?;
             tally.requests[index] += measured.counted.requests;
             if measured.counted.errors > 0 {
                 series.failed += 1;
@@ -158,14 +160,14 @@ pub(crate) struct Measured {
     pub(crate) others: f64,
 }
 
-/// Loads `arm`, which is one of `arms`, for `seconds`.
+/// Loads `arm`, which is one of `arms`, for one slice.
 pub(crate) fn measure(
     site: &Site,
     arms: &[Arm],
     arm: &Arm,
     script: &Path,
     connections: usize,
-    seconds: u32,
+    plan: &Plan,
 ) -> Outcome<Measured> {
     // What the last slice left behind (closing connections, flushing logs) belongs to nobody's slice.
     std::thread::sleep(Duration::from_millis(100));
@@ -178,7 +180,7 @@ pub(crate) fn measure(
     let ours = || host::cpu(&all).nanos + host::own_cpu();
     let (start, cpu_before, ours_before, busy_before) =
         (Instant::now(), host::cpu(&own), ours(), host::busy());
-    let counted = wrk::run(script, arm.address(), connections, seconds, site.load_core)?;
+    let counted = wrk::run(script, arm.address(), plan.path, connections, plan.seconds, site.load_core)?;
     let (cpu, ours, busy) =
         (host::cpu(&own).since(cpu_before), ours() - ours_before, host::busy() - busy_before);
     let elapsed = start.elapsed().as_nanos() as f64;

@@ -56,13 +56,14 @@ end
 pub(crate) fn run(
     script: &Path,
     target: SocketAddr,
+    path: &str,
     connections: usize,
     seconds: u32,
     core: usize,
 ) -> Outcome<Counted> {
     let mut command = Command::new("wrk");
     command.args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "-s"]).arg(script);
-    command.arg(format!("http://{target}{PATH}"));
+    command.arg(format!("http://{target}{path}"));
     let output = process::capture(&command, Some(core))?;
     parse(&output).ok_or_else(|| format!("`{}` printed no result:\n{output}", cargo::spell(&command)))
 }

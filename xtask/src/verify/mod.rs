@@ -1,5 +1,6 @@
 //! `cargo xtask verify NAME`: one promise of SPECIFICATION.md at a time.
 
+mod driver_faults;
 mod fuzz;
 pub(crate) mod memory;
 mod reload;
@@ -42,6 +43,11 @@ const CHECKS: &[Check] = &[
         name: "timeout",
         about: "5,000 stalled requests end after 29 s to the millisecond, and leave nothing",
         run: timeout::run,
+    },
+    Check {
+        name: "driver-faults",
+        about: "the native driver with late completions, full queues, no buffers, a ring that dies",
+        run: driver_faults::run,
     },
     Check { name: "fuzz", about: "each fuzz target for five minutes (--seconds N)", run: fuzz::run },
 ];

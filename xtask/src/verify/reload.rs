@@ -21,7 +21,7 @@ const P999_RATIO: f64 = 1.2;
 
 /// Measures and judges.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
-    options.only(&["routes", "swaps", "seconds", "pairs", "rate", "connections"])?;
+    options.only(&["routes", "swaps", "seconds", "pairs", "rate", "connections", "driver"])?;
     let routes: usize = options.get("routes", 10_000)?;
     let swaps_per_second: f64 = options.get("swaps", 50.0)?;
     let pairs: usize = options.get("pairs", 5)?;
@@ -31,7 +31,8 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
         seconds: options.get("seconds", 10.0)?,
     };
     packages::ensure(&[packages::TASKSET])?;
-    let site = Site::new("verify-reload", &["ringway"])?;
+    let driver = options.get("driver", "native".to_owned())?;
+    let site = Site::new("verify-reload", &["ringway"])?.on(&driver);
     let corpus = Corpus::write(&site, routes)?;
     // On both cores: its one data core takes the first, and the control thread compiles where there is room.
     let apis: Vec<&Path> = corpus.api_files.iter().map(PathBuf::as_path).collect();

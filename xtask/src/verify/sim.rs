@@ -1,12 +1,10 @@
 //! `cargo xtask verify sim`: many seeds of the simulation, and the proof that it finds a bug that is there.
 
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 
 use crate::options::Options;
 use crate::report::{Comparison, Report, Table};
-use crate::{Outcome, cargo};
+use crate::{Outcome, cargo, process};
 
 /// What the simulation prints before its figures (tests/tests/simulation).
 const MARK: &str = "simulation: ";
@@ -55,36 +53,18 @@ fn simulate(seeds: u64, features: &[&str]) -> Outcome<Simulated> {
         cargo::command(&["test", "--release", "--package", "ringway-tests", "--test", "simulation"]);
     command.args(features).args(["--", "--nocapture"]).env("RINGWAY_SIM_SEEDS", seeds.to_string());
     println!("$ RINGWAY_SIM_SEEDS={seeds} {}", cargo::spell(&command));
-    let output = output_of(&mut command)?;
-    let ran = output.text.lines().any(|line| line.starts_with("running ") && !line.starts_with("running 0 "));
+    let (passed, text) = process::both_outputs(&mut command)?;
+    let ran = text.lines().any(|line| line.starts_with("running ") && !line.starts_with("running 0 "));
     // A build that fails finds no bug.
     if !ran {
-        return Err(format!("no test ran:\n{}", output.text));
+        return Err(format!("no test ran:\n{}", text));
     }
-    if !output.passed && features.is_empty() {
-        println!("{}", output.text);
+    if !passed && features.is_empty() {
+        println!("{}", text);
     }
-    let figures = output.text.lines().find_map(|line| line.split_once(MARK).map(|(_, rest)| rest));
+    let figures = text.lines().find_map(|line| line.split_once(MARK).map(|(_, rest)| rest));
     let figures = figures.map_or(Ok(Value::Null), serde_json::from_str);
     let figures = figures.map_err(|error| format!("the line `{MARK}` is no JSON: {error}"))?;
-    let violation =
-        output.text.lines().find(|line| line.contains("RINGWAY_SIM_SEED=")).map(|l| l.trim().to_owned());
-    Ok(Simulated { passed: output.passed, figures, violation })
-}
-
-struct Output {
-    passed: bool,
-    text: String,
-}
-
-/// Runs `command`; the compiler's messages pass through, the test's lines are kept.
-fn output_of(command: &mut Command) -> Outcome<Output> {
-    let output = command
-        .stderr(Stdio::piped())
-        .stdout(Stdio::piped())
-        .output()
-        .map_err(|error| format!("{}: {error}", cargo::spell(command)))?;
-    let text =
-        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    Ok(Output { passed: output.status.success(), text })
+    let violation = text.lines().find(|line| line.contains("RINGWAY_SIM_SEED=")).map(|l| l.trim().to_owned());
+    Ok(Simulated { passed, figures, violation })
 }
