@@ -12,5 +12,8 @@ const TOOLS: &[Tool] = &[
 /// Installs what is missing and runs unit, integration, simulation and documentation tests.
 pub(crate) fn run() -> Outcome<()> {
     packages::ensure(TOOLS)?;
-    cargo::run(&mut cargo::command(&["test", "--workspace"]))
+    cargo::run(&mut cargo::command(&["test", "--workspace"]))?;
+    // With the shim between the kernel and the driver, which no other test should have.
+    let faults = ["test", "--package", "ringway-ring", "--features", "driver-faults", "--test", "faults"];
+    cargo::run(&mut cargo::command(&faults))
 }
