@@ -117,7 +117,7 @@ impl<R: Runtime> Connection<R> {
     #[inline]
     async fn request(&self, input: Buf, scratch: &mut Scratch) -> Next {
         let core = &*self.core;
-        let started = core.runtime.now();
+        let started = core.runtime.arrival();
         let deadline = started + core.settings.head_timeout_nanos;
         let (head, scan) = (&mut scratch.request, &mut scratch.request_scan);
         match read_head(&self.stream, &self.slot.timer, deadline, &core.head_limits, input, head, scan).await

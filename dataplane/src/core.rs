@@ -31,6 +31,8 @@ const POOL_SWEEP_TURNS: u64 = 10;
 const ANSWER_SENT_NANOS: u64 = 250_000_000;
 /// Workspaces a core keeps for coming requests.
 const WORKSPACES_MAX: usize = 512;
+/// How many stay when there are no requests.
+const WORKSPACES_KEPT: usize = 16;
 
 /// What a core is started with.
 pub struct CoreHost {
@@ -78,7 +80,7 @@ pub(crate) struct Core<R: Runtime> {
     generation: Cell<u64>,
     adopted: RefCell<Rc<Adopted<R>>>,
     ids: RefCell<IdSource>,
-    workspaces: RefCell<Vec<Workspace>>,
+    workspaces: RefCell<Stock>,
     /// Wall clock minus monotonic clock, in nanoseconds.
     unix_offset: Cell<u64>,
 }
@@ -99,6 +101,23 @@ pub(crate) struct Workspace {
     /// Holds the request's own future.
     pub(crate) block: Block,
     pub(crate) scratch: Box<Scratch>,
+}
+
+/// Workspaces that no request has.
+#[derive(Default)]
+struct Stock {
+    kept: Vec<Workspace>,
+    /// How many lay here unused since the last look.
+    least: usize,
+}
+
+impl Stock {
+    /// Lets go of those that nobody needed since the last look, but for a few.
+    fn shrink(&mut self) {
+        let unused = std::mem::replace(&mut self.least, self.kept.len());
+        self.kept.truncate((self.kept.len() - unused).max(WORKSPACES_KEPT));
+        self.least = self.least.min(self.kept.len());
+    }
 }
 
 /// Parsed heads.
@@ -151,7 +170,7 @@ impl<R: Runtime> Core<R> {
             adopted: RefCell::new(Rc::new(Adopted::new(snapshot, None, &host.counters))),
             counters: host.counters,
             ids: RefCell::new(IdSource::new(host.seed)),
-            workspaces: RefCell::new(Vec::new()),
+            workspaces: RefCell::default(),
             unix_offset: Cell::new(unix_offset),
         };
         (core, host.mailbox)
@@ -195,14 +214,17 @@ impl<R: Runtime> Core<R> {
 
     #[inline]
     pub(crate) fn take_workspace(&self) -> Workspace {
-        self.workspaces.borrow_mut().pop().unwrap_or_default()
+        let mut stock = self.workspaces.borrow_mut();
+        let workspace = stock.kept.pop().unwrap_or_default();
+        stock.least = stock.least.min(stock.kept.len());
+        workspace
     }
 
     #[inline]
     pub(crate) fn give_workspace(&self, workspace: Workspace) {
         let mut stock = self.workspaces.borrow_mut();
-        if stock.len() < WORKSPACES_MAX {
-            stock.push(workspace);
+        if stock.kept.len() < WORKSPACES_MAX {
+            stock.kept.push(workspace);
         }
     }
 
@@ -241,6 +263,7 @@ async fn housekeeping<R: Runtime>(core: Rc<Core<R>>) {
         let adopted = core.snapshot();
         turn += 1;
         if turn.is_multiple_of(POOL_SWEEP_TURNS) {
+            core.workspaces.borrow_mut().shrink();
             let now = core.runtime.wheel().now();
             for pool in &adopted.pools {
                 pool.sweep(now, &core.settings, &core.counters);

@@ -73,7 +73,7 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
             watch(self.timer, now, self.deadline.get(), self.client, || self.upload.borrow().is_none(), call)
                 .await
         };
-        self.answered.set(self.core.runtime.now());
+        self.answered.set(self.core.runtime.arrival());
         // Sent whole meanwhile, the body leaves the connection where the next request begins.
         exchange.body_pending &= self.rest.borrow().is_none();
         match outcome {

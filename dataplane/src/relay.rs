@@ -162,7 +162,7 @@ async fn pump<R: Runtime>(
             return Ok(false);
         }
         // A full buffer is a body in bulk: fewer, larger operations.
-        capacity = if input.len() >= capacity { LARGE } else { SMALL };
+        capacity = if input.len() >= SMALL { LARGE } else { SMALL };
     }
 }
 

@@ -101,7 +101,7 @@ pub(crate) async fn upload<S: Stream>(
             return Err(UploadError::ClientLeft);
         }
         // A full buffer is a body in bulk: fewer, larger operations.
-        capacity = if input.len() == capacity { LARGE } else { SMALL };
+        capacity = if input.len() >= SMALL { LARGE } else { SMALL };
         if body.length == BodyLength::Chunked {
             let mut out = Buf::with_capacity(input.len() + 64).into_vec();
             let taken = body.take(&input, &mut out).map_err(UploadError::Body)?;

@@ -1,5 +1,6 @@
 //! Memory for one future at a time, used again and again: what `Box::pin` does, without an allocation each time.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -50,6 +51,44 @@ impl Block {
     }
 }
 
+/// Memory that the running task works on, to be fetched ahead when something comes that will wake it.
+///
+/// Only addresses: what is there may be gone by then, and fetching it does no harm.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hint {
+    future: *const u8,
+    companion: *const u8,
+    future_len: u16,
+    companion_len: u16,
+}
+
+impl Hint {
+    const NONE: Hint =
+        Hint { future: std::ptr::null(), companion: std::ptr::null(), future_len: 0, companion_len: 0 };
+
+    /// That of the running task.
+    pub(crate) fn of_this_task() -> Self {
+        RUNNING.get()
+    }
+
+    /// Asks for the memory.
+    #[inline]
+    pub(crate) fn fetch(self) {
+        fetch_lines(self.future, usize::from(self.future_len));
+        fetch_lines(self.companion, usize::from(self.companion_len));
+    }
+}
+
+impl Default for Hint {
+    fn default() -> Self {
+        Hint::NONE
+    }
+}
+
+thread_local! {
+    static RUNNING: Cell<Hint> = const { Cell::new(Hint::NONE) };
+}
+
 /// A future in its block.
 ///
 /// The block is owned here, so that who forgets this forgets the memory with it: what is pinned stays where it is until it is dropped.
@@ -69,6 +108,7 @@ impl<F> Running<F> {
     /// Names memory that the future works on: it is fetched ahead with the future, each time it is polled.
     #[inline]
     pub fn beside<T>(mut self, companion: *const T) -> Self {
+        const { assert!(size_of::<T>() <= u16::MAX as usize) };
         self.companion = Some((companion.cast(), size_of::<T>()));
         self
     }
@@ -84,16 +124,20 @@ impl<F: Future> Future for Running<F> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let place = self.place().expect("not polled after it was done");
-        fetch_ahead(place);
-        if let Some((start, len)) = self.companion {
-            fetch_lines(start, len);
-        }
+        let (companion, companion_len) = self.companion.unwrap_or((std::ptr::null(), 0));
+        let hint = Hint {
+            future: place.cast(),
+            companion,
+            future_len: size_of::<F>() as u16,
+            companion_len: companion_len as u16,
+        };
+        hint.fetch();
+        let outer = RUNNING.replace(hint);
         // SAFETY: while the block is here it holds a live `F`, which is only reached through this handle, and which stays at its
         // address until it is dropped in place.
-        let output = match unsafe { Pin::new_unchecked(&mut *place) }.poll(cx) {
-            Poll::Ready(output) => output,
-            Poll::Pending => return Poll::Pending,
-        };
+        let polled = unsafe { Pin::new_unchecked(&mut *place) }.poll(cx);
+        RUNNING.set(outer);
+        let Poll::Ready(output) = polled else { return Poll::Pending };
         let block = self.block.take().expect("it was there above");
         // SAFETY: the future is live and, with the block taken, dropped exactly once.
         unsafe { place.drop_in_place() };
@@ -101,15 +145,10 @@ impl<F: Future> Future for Running<F> {
     }
 }
 
-/// Asks for all lines of a future at once. With hundreds of them under way they are not in the near caches when their answer comes, and
-/// the future's own reads would wait for one line after the other.
+/// Asks for all lines at once. With hundreds of futures under way theirs are not in the near caches when an answer comes, and the
+/// future's own reads would wait for one line after the other.
 #[inline]
-fn fetch_ahead<F>(place: *const F) {
-    fetch_lines(place.cast(), size_of::<F>());
-}
-
-#[inline]
-fn fetch_lines(start: *const u8, len: usize) {
+pub(crate) fn fetch_lines(start: *const u8, len: usize) {
     #[cfg(target_arch = "x86_64")]
     for offset in (0..len).step_by(LINE_BYTES) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

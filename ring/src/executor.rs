@@ -15,6 +15,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use crossbeam::queue::SegQueue;
 use slab::Slab;
 
+use crate::block::fetch_lines;
+
 thread_local! {
     /// A number that no other thread of this process has or will have.
     static THREAD: u64 = {
@@ -192,7 +194,11 @@ impl Executor {
     fn next(&mut self) -> Option<Key> {
         let ready = &self.tasks.ready;
         let Some(order) = &mut self.order else {
-            return ready.with_local(VecDeque::pop_front)?;
+            let (key, following) = ready.with_local(|local| (local.pop_front(), local.front().copied()))?;
+            if let Some(following) = following {
+                self.tasks.fetch_ahead(following);
+            }
+            return key;
         };
         let count = ready.with_local(|local| local.len())?;
         if count == 0 {
@@ -234,6 +240,16 @@ impl Tasks {
         let body = Body { future, waker: Waker::from(state.clone()), state };
         entry.insert(Task { generation, body: Some(body) });
         self.ready.push(key);
+    }
+
+    /// Asks for the memory of a task that is polled soon.
+    #[inline]
+    fn fetch_ahead(&self, key: Key) {
+        let slab = self.slab.borrow();
+        if let Some(body) = slab.get(key.slot as usize).and_then(|task| task.body.as_ref()) {
+            let future: *const dyn Future<Output = ()> = &*body.future;
+            fetch_lines(future.cast(), size_of_val(&*body.future));
+        }
     }
 
     /// Polls a task, unless it ended after it was woken.

@@ -20,6 +20,11 @@ pub trait Runtime: Clone + 'static {
 
     /// Monotonic time in nanoseconds since a fixed point in the past of this process.
     fn now(&self) -> u64;
+    /// When what woke the running task was seen: at most [`Runtime::now`], on the same clock, and for a body that looks at the clock once
+    /// a turn without another look. The right time for what has arrived; not for what is done now.
+    fn arrival(&self) -> u64 {
+        self.now()
+    }
     /// Wall-clock time in milliseconds since 1970-01-01 UTC.
     fn unix_millis(&self) -> u64;
     /// The core's timer wheel; its times are those of [`Runtime::now`].

@@ -24,7 +24,7 @@ const SECOND: u64 = 1_000_000_000;
 /// What a fresh driver has given to the kernel: its small buffers.
 const GIVEN: isize = 256;
 /// And its large ones, once one was asked for.
-const GIVEN_BULK: isize = 32;
+const GIVEN_BULK: isize = 8;
 const CLIENTS: u64 = 200;
 /// The longest message.
 const MESSAGE_MAX: u64 = 100_000;

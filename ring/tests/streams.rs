@@ -50,6 +50,7 @@ on_each_driver!(
     a_body_in_bulk_arrives_whole_whatever_the_capacity,
     a_slow_reader_gets_everything,
     more_connections_than_buffers_are_all_heard,
+    what_waits_while_memory_is_given_back_goes_on,
     closed_is_heard_with_and_without_unread_bytes,
     a_half_closed_connection_still_sends,
     an_abortive_close_is_a_reset,
@@ -244,6 +245,38 @@ mod body {
             sleep(&runtime, 60).await;
         }
         until(&runtime, "everybody was heard", || heard.get() == COUNT).await;
+    }
+
+    pub(super) async fn what_waits_while_memory_is_given_back_goes_on<R: Runtime>(runtime: R) {
+        const COUNT: usize = 300;
+        let answered = Rc::new(Cell::new(0));
+        let mut clients = Vec::new();
+        for _ in 0..COUNT {
+            let (client, server) = pair(&runtime).await;
+            clients.push(Rc::new(client));
+            runtime.spawn(async move {
+                let mut bytes = server.recv(SMALL).await.unwrap();
+                while !bytes.is_empty() {
+                    bytes = server.send_recv(bytes, SMALL).await.unwrap();
+                }
+            });
+        }
+        for wave in 0..2 {
+            for client in &clients {
+                let (client, answered) = (client.clone(), answered.clone());
+                runtime.spawn(async move {
+                    for round in 0..10 {
+                        let message = pattern(wave * 100 + round, 50);
+                        let answer = client.send_recv(Buf::from(message.clone()), SMALL).await.unwrap();
+                        assert_eq!(answer[..], message[..]);
+                    }
+                    answered.set(answered.get() + 1);
+                });
+            }
+            until(&runtime, "a wave of answers", || answered.get() == COUNT * (wave + 1)).await;
+            // The quiet second after a busy one.
+            sleep(&runtime, 2300).await;
+        }
     }
 
     pub(super) async fn closed_is_heard_with_and_without_unread_bytes<R: Runtime>(runtime: R) {

@@ -14,9 +14,10 @@ use crate::buf::{Buf, LARGE, SMALL};
 pub(super) const SMALL_GROUP: u16 = 0;
 /// The group of large ones: bodies in bulk.
 pub(super) const BULK_GROUP: u16 = 1;
-/// Buffers of each group that the kernel is given at a time; powers of two. They bound what one turn can receive.
+/// Buffers of each group that the kernel is given at a time; powers of two. They bound what one turn can receive. They are used in
+/// turns, so that more large ones than the caches hold would make each of them cold.
 pub(super) const SMALL_ENTRIES: u16 = 256;
-pub(super) const BULK_ENTRIES: u16 = 32;
+pub(super) const BULK_ENTRIES: u16 = 8;
 
 /// One group: a ring that is shared with the kernel, and the buffers whose addresses are in it.
 pub(super) struct BufferGroup {
@@ -74,6 +75,26 @@ impl BufferGroup {
         unsafe { submitter.register_buf_ring_with_flags(address, self.entries, self.id, 0) }
     }
 
+    /// Takes all buffers back from the kernel, which knows no ring of this group until it is registered again.
+    pub(super) fn withdraw(&mut self, submitter: &Submitter<'_>) -> io::Result<()> {
+        submitter.unregister_buf_ring(self.id)?;
+        for (id, given) in self.given.iter_mut().enumerate() {
+            if given.take().is_some() {
+                self.free.push(id as u16);
+            }
+        }
+        self.tail = 0;
+        self.publish();
+        Ok(())
+    }
+
+    /// Tells the kernel how many entries there are.
+    fn publish(&self) {
+        // SAFETY: the ring's first entry is initialised (the mapping was zeroed), and its tail is a u16 that the kernel only reads.
+        let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.ring.as_ptr()).cast_mut()) };
+        tail.store(self.tail, Ordering::Release);
+    }
+
     /// Whether the kernel has used buffers that were not replaced yet.
     pub(super) fn wants(&self) -> bool {
         !self.free.is_empty()
@@ -94,9 +115,7 @@ impl BufferGroup {
             self.tail = self.tail.wrapping_add(1);
         }
         if count > 0 {
-            // SAFETY: the ring's first entry is initialised (the mapping was zeroed), and its tail is a u16 that the kernel only reads.
-            let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.ring.as_ptr()).cast_mut()) };
-            tail.store(self.tail, Ordering::Release);
+            self.publish();
         }
         count
     }

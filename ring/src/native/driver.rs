@@ -19,7 +19,7 @@ use super::buffers::BufferGroup;
 use super::counters::RingCounters;
 use super::ops::{self, Kind, Tag};
 use super::setup;
-use super::slots::{Connection, End, Listening, QUEUE_MAX, Receiving};
+use super::slots::{Awaited, Connection, End, Listening, QUEUE_MAX, Receiving};
 use crate::buf::Buf;
 
 /// Received buffers that nobody has taken yet, of all connections. Beyond that each connection may be one buffer behind, not
@@ -281,11 +281,12 @@ impl Driver {
         }
         match (completion.result, buf) {
             (1.., Some(buf)) => {
+                connection.hint.fetch();
                 connection.received.push(buf);
-                connection.receiver.wake();
+                connection.waiters.wake(Awaited::Received);
                 if last {
                     // Who watches for the end begins anew.
-                    connection.watcher.wake();
+                    connection.waiters.wake(Awaited::Closed);
                 }
                 let behind = connection.received.len();
                 self.queued += 1;
@@ -301,8 +302,8 @@ impl Driver {
             }
             (result, _) if [libc::ECANCELED, libc::EINTR, libc::EAGAIN].contains(&-result) => {
                 // Whoever waits asks again, and so begins what it needs now.
-                connection.receiver.wake();
-                connection.watcher.wake();
+                connection.waiters.wake(Awaited::Received);
+                connection.waiters.wake(Awaited::Closed);
             }
             (result, _) => connection.ended(End::Failed(-result)),
         }
@@ -385,6 +386,22 @@ impl Driver {
         }
     }
 
+    /// Gives the memory of a busy time back. The buffers that the kernel has lie scattered in what the burst took and would keep all of it,
+    /// so that they are exchanged for others. It runs between two calls to the kernel: no receive can want one meanwhile.
+    pub(super) fn give_back(&mut self) {
+        let submitter = self.ring.submitter();
+        let withdrawn = [&mut self.small, &mut self.bulk].map(|group| group.withdraw(&submitter).is_ok());
+        crate::buf::give_back();
+        for (group, withdrawn) in [&mut self.small, &mut self.bulk].into_iter().zip(withdrawn) {
+            if withdrawn {
+                // What could be registered before can be again; else receives find no buffer, and say so.
+                let _ = group.register(&submitter);
+            }
+        }
+        self.bulk_used = false;
+        self.small.refill();
+    }
+
     fn send_completed(&mut self, slot: usize, tag: Tag, result: i32) {
         let Some(connection) = self.connection(slot, tag.generation) else {
             self.counters.stale.add(1);
@@ -406,9 +423,9 @@ impl Driver {
         connection.sending_now = false;
         connection.sending = Buf::default();
         connection.extra = None;
-        connection.sender.wake();
+        connection.waiters.wake(Awaited::Sent);
         if connection.send_error != 0 {
-            connection.receiver.wake();
+            connection.waiters.wake(Awaited::Received);
         }
         if !connection.held {
             self.reclaim(slot);

@@ -14,7 +14,6 @@ use super::alarm::Alarms;
 use super::counters::RingCounters;
 use super::driver::{Driver, Wait};
 use super::{Core, NativeRuntime, monotonic_nanos, setup};
-use crate::buf;
 use crate::executor::Executor;
 use crate::pages::Crowd;
 use crate::wheel::Wheel;
@@ -172,7 +171,7 @@ impl Host {
         if was_quiet && self.wants_quiet() {
             self.quiet.completed = 0;
             self.core.crowd.forget_peak();
-            buf::give_back();
+            self.core.driver.borrow_mut().give_back();
         }
     }
 }

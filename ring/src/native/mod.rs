@@ -70,6 +70,11 @@ impl Runtime for NativeRuntime {
         monotonic_nanos()
     }
 
+    #[inline]
+    fn arrival(&self) -> u64 {
+        self.core.wheel.now()
+    }
+
     fn unix_millis(&self) -> u64 {
         crate::clock::unix_millis()
     }

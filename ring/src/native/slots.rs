@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use io_uring::squeue::Entry;
 
 use super::ops::{self, Kind, Tag};
+use crate::block::Hint;
 use crate::buf::Buf;
 
 /// Received buffers that a connection's owner may be behind; then receiving stops until it has taken them.
@@ -40,6 +41,59 @@ pub(super) enum End {
     Failed(i32),
 }
 
+/// What a task waits for on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Awaited {
+    /// Bytes, or their end.
+    Received,
+    /// The end of what is sent, or of connecting.
+    Sent,
+    /// The end of the connection.
+    Closed,
+}
+
+/// The tasks that wait. Nearly always it is one, and the same as the last time, so that its waker stays; the others have a place
+/// of their own, for the time that they wait.
+#[derive(Default)]
+pub(super) struct Waiters {
+    waker: Option<Waker>,
+    others: Option<Box<[Option<Waker>; 3]>>,
+    /// What `waker` waits for: a bit for each.
+    waiting: u8,
+}
+
+impl Waiters {
+    pub(super) fn wait(&mut self, awaited: Awaited, cx: &Context<'_>) {
+        let bit = 1 << awaited as u8;
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            if self.waiting & !bit != 0 {
+                self.others.get_or_insert_default()[awaited as usize] = Some(cx.waker().clone());
+                self.waiting &= !bit;
+                return;
+            }
+            self.waker = Some(cx.waker().clone());
+        }
+        self.waiting |= bit;
+        if let Some(others) = &mut self.others {
+            others[awaited as usize] = None;
+        }
+    }
+
+    pub(super) fn wake(&mut self, awaited: Awaited) {
+        let bit = 1 << awaited as u8;
+        if self.waiting & bit != 0 {
+            self.waiting &= !bit;
+            self.waker.iter().for_each(Waker::wake_by_ref);
+        } else if let Some(others) = &mut self.others {
+            others[awaited as usize].take().into_iter().for_each(Waker::wake);
+            if others.iter().all(Option::is_none) {
+                self.others = None;
+            }
+        }
+    }
+}
+
 /// A task that waits; its waker stays for the next time, because it is nearly always the same.
 #[derive(Default)]
 pub(super) struct Waiter {
@@ -56,10 +110,8 @@ impl Waiter {
     }
 
     pub(super) fn wake(&mut self) {
-        if std::mem::take(&mut self.waiting)
-            && let Some(waker) = &self.waker
-        {
-            waker.wake_by_ref();
+        if std::mem::take(&mut self.waiting) {
+            self.waker.iter().for_each(Waker::wake_by_ref);
         }
     }
 
@@ -157,9 +209,9 @@ pub(super) struct Connection {
     pub(super) received: Received,
     pub(super) sending: Buf,
     pub(super) extra: Option<Extra>,
-    pub(super) receiver: Waiter,
-    pub(super) sender: Waiter,
-    pub(super) watcher: Waiter,
+    pub(super) waiters: Waiters,
+    /// What who receives works on.
+    pub(super) hint: Hint,
 }
 
 impl Connection {
@@ -177,9 +229,8 @@ impl Connection {
             received: Received::default(),
             sending: Buf::default(),
             extra: None,
-            receiver: Waiter::default(),
-            sender: Waiter::default(),
-            watcher: Waiter::default(),
+            waiters: Waiters::default(),
+            hint: Hint::default(),
         }
     }
 
@@ -238,8 +289,8 @@ impl Connection {
         if self.end == End::Open {
             self.end = end;
         }
-        self.receiver.wake();
-        self.watcher.wake();
+        self.waiters.wake(Awaited::Received);
+        self.waiters.wake(Awaited::Closed);
     }
 }
 
@@ -277,5 +328,41 @@ mod tests {
             }
             assert!(received.is_empty() && received.more.is_none());
         }
+    }
+
+    struct Count(std::sync::atomic::AtomicU32);
+
+    impl std::task::Wake for Count {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn each_task_is_woken_for_what_it_waits_for_and_once() {
+        let tasks = [(); 2].map(|()| std::sync::Arc::new(Count(0.into())));
+        let wakers = tasks.clone().map(Waker::from);
+        let [one, other] = [Context::from_waker(&wakers[0]), Context::from_waker(&wakers[1])];
+        let counts = || tasks.each_ref().map(|task| task.0.load(std::sync::atomic::Ordering::Relaxed));
+        let mut waiters = Waiters::default();
+        waiters.wake(Awaited::Received);
+        waiters.wait(Awaited::Received, &one);
+        waiters.wait(Awaited::Sent, &one);
+        waiters.wait(Awaited::Closed, &other);
+        waiters.wake(Awaited::Sent);
+        assert_eq!(counts(), [1, 0]);
+        waiters.wake(Awaited::Closed);
+        waiters.wake(Awaited::Closed);
+        assert_eq!(counts(), [1, 1]);
+        assert!(waiters.others.is_none());
+        // Another task takes the wait over while the first waits for something else, and back.
+        waiters.wait(Awaited::Closed, &one);
+        waiters.wait(Awaited::Received, &other);
+        waiters.wake(Awaited::Received);
+        assert_eq!(counts(), [1, 2]);
+        waiters.wait(Awaited::Received, &other);
+        waiters.wait(Awaited::Received, &one);
+        waiters.wake(Awaited::Received);
+        assert_eq!(counts(), [2, 2]);
     }
 }

@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 use super::Core;
 use super::driver::Driver;
 use super::ops::{self, Kind, Tag};
-use super::slots::{Connection, End, Extra, QUEUE_MAX, Receiving};
+use super::slots::{Awaited, Connection, End, Extra, QUEUE_MAX, Receiving};
+use crate::block::Hint;
 use crate::buf::{Buf, SMALL};
 use crate::net::Stream;
 use crate::sockets;
@@ -167,7 +168,8 @@ impl Driver {
             End::Closed => return Poll::Ready(Ok(Buf::default())),
             End::Failed(error) => return failed(error),
         }
-        connection.receiver.wait(cx);
+        connection.waiters.wait(Awaited::Received, cx);
+        connection.hint = Hint::of_this_task();
         connection.bulk = capacity > SMALL;
         match connection.receiving {
             Receiving::Off => {
@@ -191,7 +193,7 @@ impl Driver {
         message.as_ref()?;
         let connection = &mut self.connections[slot];
         if connection.sending_now {
-            connection.sender.wait(cx);
+            connection.waiters.wait(Awaited::Sent, cx);
             return Some(Poll::Pending);
         }
         if connection.send_error != 0 {
@@ -210,7 +212,7 @@ impl Driver {
     pub(super) fn poll_sent(&mut self, slot: usize, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let connection = &mut self.connections[slot];
         if connection.sending_now {
-            connection.sender.wait(cx);
+            connection.waiters.wait(Awaited::Sent, cx);
             return Poll::Pending;
         }
         match connection.send_error {
@@ -238,7 +240,7 @@ impl Driver {
         if connection.end != End::Open {
             return Poll::Ready(true);
         }
-        connection.watcher.wait(cx);
+        connection.waiters.wait(Awaited::Closed, cx);
         match connection.receiving {
             Receiving::Off if connection.received.len() >= QUEUE_MAX => Poll::Ready(false),
             Receiving::Off => {

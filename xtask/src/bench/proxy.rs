@@ -205,11 +205,11 @@ fn compare_latency(
     for peer in ["nginx", "haproxy"] {
         let figure = format!("offered_p99_of_{peer}_{count}");
         let place = |name| compared.iter().position(|arm| arm.name == name);
-        if let (Some(ringway), Some(peer)) = (place("ringway"), place(peer)) {
+        if let (Some(ringway), Some(of)) = (place("ringway"), place(peer)) {
             let p99 = |arm| offered.median(arm, |run| run.p99);
             let p999 = |arm| offered.median(arm, |run| run.p999);
-            report.figure(&figure, p99(ringway) / p99(peer));
-            report.figure(format!("offered_p999_of_{peer}_{count}"), p999(ringway) / p999(peer));
+            report.figure(&figure, p99(ringway) / p99(of));
+            report.figure(format!("offered_p999_of_{peer}_{count}"), p999(ringway) / p999(of));
         }
         report.target(figure, Comparison::Below, 1.0);
         report.target(format!("offered_p999_of_{peer}_{count}"), Comparison::Below, 1.0);
