@@ -136,6 +136,9 @@ pub struct RunArgs {
     /// How to talk to the kernel: auto, native, monoio or epoll
     #[arg(long, default_value = "auto")]
     pub driver: DriverChoice,
+    /// Keep the system's TCP congestion control, which may hold sends back to pace them; without this it is reno, which does not
+    #[arg(long)]
+    pub paced: bool,
     /// A name for this run, for comparisons
     #[arg(long, default_value = "")]
     pub label: String,

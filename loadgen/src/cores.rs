@@ -15,12 +15,13 @@ pub(crate) fn driver(choice: DriverChoice) -> Result<Driver, String> {
     Ok(chosen.driver)
 }
 
-/// The options of so many threads: pinned, one to a CPU, where there are enough of them.
-pub(crate) fn options(driver: Driver, threads: Option<usize>) -> Vec<RunOptions> {
+/// The options of so many threads: pinned, one to a CPU, where there are enough of them. `unpaced`: nothing of the system's lies between
+/// a send and the wire.
+pub(crate) fn options(driver: Driver, threads: Option<usize>, unpaced: bool) -> Vec<RunOptions> {
     let cpus = available_cpus();
     let threads = threads.unwrap_or(cpus.len());
     let cpu = |index: usize| (threads <= cpus.len()).then(|| cpus[index]);
-    (0..threads).map(|index| RunOptions { cpu: cpu(index), ..RunOptions::on(driver) }).collect()
+    (0..threads).map(|index| RunOptions { cpu: cpu(index), unpaced, ..RunOptions::on(driver) }).collect()
 }
 
 /// Makes room in the process's table of descriptors. It doubles when it is full, and where a process has several threads each

@@ -100,7 +100,7 @@ fn measure(args: &RunArgs, prepared: Prepared) -> Result<Exit, Refusal> {
     };
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let fallback = args.driver == DriverChoice::Auto;
-    let team = Team::start(plan.clone(), reached.address, driver, fallback)?;
+    let team = Team::start(plan.clone(), reached.address, driver, !args.paced, fallback)?;
     let mut live = Live::new(mode, summary);
     let finished = team.run(&mut interrupts, &mut live);
     live.finish();
@@ -158,7 +158,7 @@ fn report(
         pipeline: plan.pipeline,
         threads: plan.threads,
         seed: plan.seed,
-        driver: driver.describe(),
+        driver: if args.paced { driver.describe() } else { format!("{}, sends unpaced", driver.describe()) },
         host: host::describe(),
         merged: 1,
     };

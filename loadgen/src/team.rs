@@ -57,12 +57,13 @@ impl Team {
         plan: Arc<Plan>,
         target: SocketAddr,
         driver: Driver,
+        unpaced: bool,
         fallback: bool,
     ) -> Result<Team, Refusal> {
         let (groups, replay) = (Arc::new(Groups::new(&plan.requests)), replay_times(&plan));
         let (sender, news) = sync_channel(NEWS_PER_THREAD * plan.threads);
         let mut team = Team { threads: Vec::new(), orders: Vec::new(), news };
-        for (index, options) in cores::options(driver, Some(plan.threads)).into_iter().enumerate() {
+        for (index, options) in cores::options(driver, Some(plan.threads), unpaced).into_iter().enumerate() {
             let (orders, mailbox) = mailbox(ORDERS);
             let host = WorkerHost {
                 duration: plan.duration.filter(|_| !matches!(plan.load, Load::Replay { .. })),

@@ -13,6 +13,8 @@ const LATE_SHARE_MAX: f64 = 0.01;
 const OPEN_SHARE_MAX: f64 = 0.97;
 /// Closed loop: threads that all use more of their CPU never waited for the target.
 const CLOSED_SHARE_MAX: f64 = 0.99;
+/// Closed loop: in less CPU time (seconds) than this a thread had hardly a chance to wait.
+const CLOSED_CPU_MIN: f64 = 0.1;
 /// A thread that uses more of its CPU is worth a note.
 const NOTED_SHARE: f64 = 0.90;
 /// A thread that waited for its CPU for a greater share of the time is worth a note.
@@ -79,7 +81,8 @@ fn open(evidence: &Evidence<'_>) -> Vec<String> {
 
 fn closed(evidence: &Evidence<'_>) -> Vec<String> {
     let idlest = evidence.cpu.iter().map(|thread| thread.share).fold(f64::INFINITY, f64::min);
-    if evidence.cpu.is_empty() || idlest < CLOSED_SHARE_MAX {
+    let brief = evidence.cpu.iter().any(|thread| thread.cpu_seconds < CLOSED_CPU_MIN);
+    if evidence.cpu.is_empty() || brief || idlest < CLOSED_SHARE_MAX {
         return Vec::new();
     }
     vec![format!(

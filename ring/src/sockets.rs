@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -17,11 +17,30 @@ pub(crate) fn listening(addr: &SocketAddr, backlog: u32) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// A socket to connect to `to` with, TCP_NODELAY set.
-pub(crate) fn for_connecting(to: &SocketAddr) -> io::Result<Socket> {
+/// A socket to connect to `to` with, TCP_NODELAY set, and without pacing where that is asked for.
+pub(crate) fn for_connecting(to: &SocketAddr, unpaced: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(*to), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
+    if unpaced {
+        set_unpaced(socket.as_raw_fd());
+    }
     Ok(socket)
+}
+
+/// Takes the congestion control that every kernel has and that sends at once what the window allows. Where it is forbidden the
+/// system's stays.
+pub(crate) fn set_unpaced(fd: RawFd) {
+    let name = b"reno";
+    // SAFETY: the pointer and length are those of a live name, as TCP_CONGESTION wants it.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            libc::IPPROTO_TCP,
+            libc::TCP_CONGESTION,
+            name.as_ptr().cast(),
+            name.len() as libc::socklen_t,
+        );
+    }
 }
 
 /// A look at the socket without taking bytes: how many there are (at most 1); 0 at the end of the stream.

@@ -53,6 +53,9 @@ pub struct RunOptions {
     pub cpu: Option<usize>,
     /// Entries of the submission queue.
     pub entries: u32,
+    /// Whether connections that are made from here do without pacing: they are given TCP's oldest congestion control (reno) in place of the
+    /// system's, which may hold a send back with a timer. For those who measure.
+    pub unpaced: bool,
     /// What a native driver counts.
     pub counters: Arc<RingCounters>,
 }
@@ -60,13 +63,13 @@ pub struct RunOptions {
 /// Entries of monoio's queue, which suit thousands of connections per core.
 const MONOIO_ENTRIES: u32 = 4096;
 /// Entries of the native driver's: what one turn submits. More only spreads over more cache lines.
-pub const NATIVE_ENTRIES: u32 = 512;
+const NATIVE_ENTRIES: u32 = 512;
 
 impl RunOptions {
     /// On this driver, with as many entries as suit it.
     pub fn on(driver: Driver) -> Self {
         let entries = if driver == Driver::Native { NATIVE_ENTRIES } else { MONOIO_ENTRIES };
-        RunOptions { driver, cpu: None, entries, counters: Arc::default() }
+        RunOptions { driver, cpu: None, entries, unpaced: false, counters: Arc::default() }
     }
 }
 
@@ -85,16 +88,16 @@ pub fn run_on_core<M: CoreMain>(options: &RunOptions, main: M) -> io::Result<M::
         affinity::pin_to(cpu)?;
     }
     match options.driver {
-        Driver::Native => native::run(options.entries, options.counters.clone(), |runtime| main.run(runtime)),
+        Driver::Native => native::run(options, |runtime| main.run(runtime)),
         Driver::Monoio(flags) => {
             let builder = RuntimeBuilder::<TimeDriver<IoUringDriver>>::new().with_entries(options.entries);
             let mut runtime = builder.uring_builder(flags.builder()).build()?;
-            runtime.block_on(async { Ok(main.run(MonoioRuntime::start(false)?).await) })
+            runtime.block_on(async { Ok(main.run(MonoioRuntime::start(false, options.unpaced)?).await) })
         }
         Driver::Epoll => {
             let builder = RuntimeBuilder::<TimeDriver<LegacyDriver>>::new().with_entries(options.entries);
             let mut runtime = builder.build()?;
-            runtime.block_on(async { Ok(main.run(MonoioRuntime::start(true)?).await) })
+            runtime.block_on(async { Ok(main.run(MonoioRuntime::start(true, options.unpaced)?).await) })
         }
     }
 }

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use ringway_ring::buf::{LARGE, SMALL};
 use ringway_ring::native::run;
 use ringway_ring::net::{Listener, Runtime, Stream};
+use ringway_ring::start::{Driver, RunOptions};
 
 #[test]
 fn a_core_that_ends_closes_what_its_tasks_held() {
     let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let before = open();
     for _ in 0..5 {
-        let ran = run(64, Default::default(), |runtime| async move {
+        let ran = run(&RunOptions::on(Driver::Native), |runtime| async move {
             let listener = runtime.listen("127.0.0.1:0".parse().unwrap(), 64).unwrap();
             let to = listener.local_addr().unwrap();
             for _ in 0..50 {

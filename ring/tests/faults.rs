@@ -18,6 +18,7 @@ use ringway_ring::native::faults::{FaultPlan, set_plan};
 use ringway_ring::native::{NativeRuntime, RingCounters, run};
 use ringway_ring::net::{Listener, Runtime, Stream};
 use ringway_ring::sim::Rng;
+use ringway_ring::start::{Driver, RunOptions};
 use ringway_ring::wheel::Timer;
 
 const SECOND: u64 = 1_000_000_000;
@@ -31,6 +32,10 @@ const MESSAGE_MAX: u64 = 100_000;
 
 fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+fn with(entries: u32, counters: &Arc<RingCounters>) -> RunOptions {
+    RunOptions { entries, counters: counters.clone(), ..RunOptions::on(Driver::Native) }
 }
 
 /// What a mixed run did.
@@ -122,7 +127,7 @@ fn mixed(name: &str, entries: u32, plan: FaultPlan) -> Arc<RingCounters> {
     set_plan(Some(plan));
     let start = Instant::now();
     let leased_before = buf::leased();
-    let tally = run(entries, counters.clone(), |runtime| async move {
+    let tally = run(&with(entries, &counters), |runtime| async move {
         let listener = runtime.listen("127.0.0.1:0".parse().unwrap(), 4096).unwrap();
         let to = listener.local_addr().unwrap();
         let server = runtime.clone();
@@ -211,7 +216,7 @@ fn a_ring_that_runs_out_of_buffers() {
     const COUNT: usize = 1500;
     let counters = Arc::<RingCounters>::default();
     set_plan(Some(FaultPlan { buffers: 4, ..FaultPlan::default() }));
-    let ran = run(512, counters.clone(), |runtime| async move {
+    let ran = run(&with(512, &counters), |runtime| async move {
         let listener = runtime.listen("127.0.0.1:0".parse().unwrap(), 4096).unwrap();
         let to = listener.local_addr().unwrap();
         let heard = Rc::new(Cell::new(0u64));
@@ -247,7 +252,7 @@ fn a_ring_that_runs_out_of_buffers() {
 /// A loud connection does not keep a quiet one from being heard.
 #[test]
 fn a_quiet_connection_beside_loud_ones() {
-    run(512, Arc::default(), |runtime| async move {
+    run(&RunOptions::on(Driver::Native), |runtime| async move {
         let listener = runtime.listen("127.0.0.1:0".parse().unwrap(), 4096).unwrap();
         let to = listener.local_addr().unwrap();
         for _ in 0..50 {
@@ -286,7 +291,7 @@ fn a_quiet_connection_beside_loud_ones() {
 #[test]
 fn no_memory_for_a_ring() {
     set_plan(Some(FaultPlan { setup_error: libc_enomem(), ..FaultPlan::default() }));
-    let error = run(512, Arc::default(), |_| async {}).unwrap_err();
+    let error = run(&RunOptions::on(Driver::Native), |_| async {}).unwrap_err();
     set_plan(None);
     assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     println!("FAULTS no memory for a ring: {error}");
@@ -300,7 +305,7 @@ const fn libc_enomem() -> i32 {
 fn a_ring_that_dies() {
     set_plan(Some(FaultPlan { dies_after: 200, ..FaultPlan::default() }));
     let leased = buf::leased();
-    let ended = run(512, Arc::default(), |runtime| async move {
+    let ended = run(&RunOptions::on(Driver::Native), |runtime| async move {
         let listener = runtime.listen("127.0.0.1:0".parse().unwrap(), 16).unwrap();
         let stream = runtime.connect(listener.local_addr().unwrap()).await.unwrap();
         let peer = listener.accept().await.unwrap();

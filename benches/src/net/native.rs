@@ -3,12 +3,11 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use ringway_ring::buf::{Buf, SMALL};
 use ringway_ring::native::{self, NativeListener, NativeRuntime, NativeStream};
 use ringway_ring::net::{Listener as _, Runtime as _, Stream as _};
-use ringway_ring::start::NATIVE_ENTRIES;
+use ringway_ring::start::{Driver, RunOptions};
 
 use super::{Net, Program, Receive, Send, Stream};
 
@@ -24,7 +23,7 @@ fn runtime() -> NativeRuntime {
 }
 
 pub(super) fn run(program: impl Program) -> io::Result<()> {
-    native::run(NATIVE_ENTRIES, Arc::default(), |runtime| {
+    native::run(&RunOptions::on(Driver::Native), |runtime| {
         RUNTIME.set(Some(runtime));
         async {
             let result = program.run::<Native>().await;

@@ -57,7 +57,7 @@ fn serve(setup: &Arc<Setup>) -> Result<(), String> {
     let driver = cores::driver(setup.driver)?;
     let (tell, told) = mpsc::channel();
     let mut counters = Vec::new();
-    for (index, options) in cores::options(driver, setup.threads).into_iter().enumerate() {
+    for (index, options) in cores::options(driver, setup.threads, false).into_iter().enumerate() {
         let counted = Arc::new(Counters::default());
         counters.push(counted.clone());
         let (setup, tell) = (setup.clone(), tell.clone());

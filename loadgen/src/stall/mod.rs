@@ -83,7 +83,7 @@ fn run_threads(
 ) -> Result<(AllSeen, Option<[Load; 2]>), String> {
     cores::expect_descriptors(scenario.count);
     let driver = cores::driver(scenario.driver)?;
-    let options = cores::options(driver, Some(2));
+    let options = cores::options(driver, Some(2), true);
     let windows = windows(scenario, &options[0])?;
     let told = |error: io::Error| error.to_string();
     thread::scope(|scope| {

@@ -47,6 +47,8 @@ struct Core {
     crowd: Crowd,
     /// Whether the driver is epoll: operations are then made when they are polled, not when they are created.
     epoll: bool,
+    /// Whether connections made from here do without pacing.
+    unpaced: bool,
     /// Set while the sweeper sleeps because no direct read is pending.
     sweeper: RefCell<Option<std::task::Waker>>,
     sweeping: Cell<bool>,
@@ -54,13 +56,14 @@ struct Core {
 
 impl MonoioRuntime {
     /// Makes the handle and starts its wheel and its sweeper. Called once on the core's own thread, inside monoio.
-    pub(crate) fn start(epoll: bool) -> io::Result<Self> {
+    pub(crate) fn start(epoll: bool, unpaced: bool) -> io::Result<Self> {
         let alarm = MonoioAlarm::new()?;
         let core = Rc::new(Core {
             wheel: Wheel::new(monotonic_nanos()),
             idle_reads: IdleReads::default(),
             crowd: Crowd::default(),
             epoll,
+            unpaced,
             sweeper: RefCell::new(None),
             sweeping: Cell::new(false),
         });

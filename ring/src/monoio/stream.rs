@@ -43,6 +43,9 @@ impl MonoioStream {
     /// A connection that was made from here.
     pub(super) fn connected(socket: TcpStream, core: Rc<Core>) -> io::Result<Self> {
         socket.set_nodelay(true)?;
+        if core.unpaced {
+            sockets::set_unpaced(socket.as_raw_fd());
+        }
         Ok(MonoioStream { socket: UnsafeCell::new(socket), reads: None, core })
     }
 

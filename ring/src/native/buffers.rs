@@ -136,6 +136,25 @@ impl BufferGroup {
         Some(buf)
     }
 
+    /// The buffers of a bundle of `len` bytes that begins with this id: the following ones are the next in the ring.
+    #[cfg(feature = "driver-trials")]
+    pub(super) fn take_bundle(&mut self, id: u16, len: usize) -> Vec<Buf> {
+        // SAFETY: all entries were written before; the index is below `entries`.
+        let id_at = |index: u16| unsafe { (*self.ring.as_ptr().add(usize::from(index))).bid() };
+        let mask = self.entries - 1;
+        let used = |index: &u16| id_at(*index) == id && self.given[usize::from(id)].is_some();
+        let first = (0..self.entries).find(used).expect("the kernel used an entry of the ring");
+        let count = len.div_ceil(self.capacity) as u16;
+        let ids: Vec<u16> = (0..count).map(|n| id_at(first.wrapping_add(n) & mask)).collect();
+        let mut left = len;
+        let mut take = |id| {
+            let part = left.min(self.capacity);
+            left -= part;
+            self.take(id, part).expect("a buffer of the bundle")
+        };
+        ids.into_iter().map(&mut take).collect()
+    }
+
     /// Lets go of the buffers without freeing them: the kernel may still write to them.
     pub(super) fn leak(&mut self) {
         self.given.drain(..).for_each(std::mem::forget);

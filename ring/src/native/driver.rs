@@ -93,6 +93,10 @@ pub(super) struct Driver {
     pub(super) counters: Arc<RingCounters>,
     #[cfg(feature = "driver-faults")]
     pub(super) faults: super::faults::Faults,
+    #[cfg(feature = "driver-trials")]
+    trial: super::trials::Trial,
+    #[cfg(feature = "driver-trials")]
+    registered: Option<i32>,
 }
 
 impl Driver {
@@ -121,7 +125,15 @@ impl Driver {
             counters,
             #[cfg(feature = "driver-faults")]
             faults: super::faults::Faults::of_this_thread(),
+            #[cfg(feature = "driver-trials")]
+            trial: super::trials::Trial::from_environment(),
+            #[cfg(feature = "driver-trials")]
+            registered: None,
         };
+        #[cfg(feature = "driver-trials")]
+        {
+            driver.registered = driver.trial.set_up(&driver.ring)?;
+        }
         #[cfg(feature = "driver-faults")]
         if let Some(buffers) = driver.faults.buffers() {
             driver.small.keep(buffers);
@@ -149,6 +161,8 @@ impl Driver {
 
     /// Submits an operation with the next [`Driver::enter`]. What it refers to must be kept until its last completion.
     pub(super) fn begin(&mut self, entry: Entry) {
+        #[cfg(feature = "driver-trials")]
+        let entry = self.trial_begin(entry);
         self.in_flight += 1;
         if self.backlog.is_empty() {
             if self.push(&entry) {
@@ -193,6 +207,11 @@ impl Driver {
         self.faults.enter()?;
         let submitter = self.ring.submitter();
         let result = match wait {
+            #[cfg(feature = "driver-trials")]
+            wait if self.registered.is_some() => {
+                let submit = self.ring.submission().len() as u32;
+                super::trials::enter_registered(self.registered.unwrap_or(0), submit, wait)
+            }
             Wait::Forever => submitter.submit_and_wait(1),
             Wait::For(nanos) => {
                 let duration = Duration::from_nanos(nanos);
@@ -242,10 +261,14 @@ impl Driver {
     }
 
     fn completed(&mut self, completion: Completion) {
-        if !cqueue::more(completion.flags) {
+        let Some(tag) = Tag::unpack(completion.tag) else { return };
+        if !cqueue::more(completion.flags) && !self.is_unheard(tag.kind) {
             self.in_flight -= 1;
         }
-        let Some(tag) = Tag::unpack(completion.tag) else { return };
+        #[cfg(feature = "driver-trials")]
+        if self.trial_completed(tag, completion) {
+            return;
+        }
         let slot = tag.slot as usize;
         match tag.kind {
             Kind::Receive | Kind::ReceiveBulk => self.receive_completed(slot, tag, completion),
@@ -255,6 +278,17 @@ impl Driver {
             Kind::Cancel if completion.result < 0 => self.cancel_again(slot, tag),
             Kind::Wake | Kind::Cancel | Kind::Close => {}
         }
+    }
+
+    /// Whether operations of this kind are not waited for.
+    #[inline]
+    fn is_unheard(&self, kind: Kind) -> bool {
+        #[cfg(feature = "driver-trials")]
+        if self.trial == super::trials::Trial::SkipCompletions {
+            return matches!(kind, Kind::Cancel | Kind::Close);
+        }
+        let _ = kind;
+        false
     }
 
     /// The connection that a completion is for. `None`: its slot has another tenant.
@@ -320,8 +354,18 @@ impl Driver {
         if bulk {
             self.bulk_used = true;
             self.refill();
+            #[cfg(feature = "driver-trials")]
+            if let Some(entry) = self.trial.receive_bulk(slot, fd, tag) {
+                return self.begin(entry);
+            }
             self.begin(ops::receive_bulk(fd, crate::buf::LARGE as u32, tag));
-        } else if self.limits_receives {
+            return;
+        }
+        #[cfg(feature = "driver-trials")]
+        if let Some(entry) = self.trial.receive(slot, tag) {
+            return self.begin(entry);
+        }
+        if self.limits_receives {
             self.begin(ops::receive(fd, RECEIVE_LIMIT, tag));
         } else {
             self.begin(ops::receive_once(fd, crate::buf::SMALL as u32, tag));
@@ -438,6 +482,8 @@ impl Driver {
         connection.in_flight += 1;
         let tag = Tag::new(Kind::Send, slot, connection.generation);
         let entry = connection.send_entry(tag);
+        #[cfg(feature = "driver-trials")]
+        let entry = self.trial_send(slot, tag).unwrap_or(entry);
         self.begin(entry);
     }
 
@@ -521,6 +567,8 @@ impl Driver {
             return;
         }
         let connection = self.connections.remove(slot);
+        #[cfg(feature = "driver-trials")]
+        self.trial.register(&self.ring, slot, -1);
         self.begin(ops::close(connection.fd, Tag::new(Kind::Close, slot, connection.generation)));
     }
 
@@ -565,4 +613,72 @@ impl Drop for Driver {
 fn close_now(fd: RawFd) {
     // SAFETY: the descriptor is a connection's, and this driver is the only one that knows it and does not use it again.
     unsafe { libc::close(fd) };
+}
+
+/// What trials need of the driver.
+#[cfg(feature = "driver-trials")]
+impl Driver {
+    pub(super) fn trial_register(&self, slot: usize, fd: RawFd) {
+        self.trial.register(&self.ring, slot, fd);
+    }
+
+    /// Operations that need not complete.
+    fn trial_begin(&mut self, entry: Entry) -> Entry {
+        use io_uring::squeue::Flags;
+        let kind = Tag::unpack(entry.get_user_data()).map(|tag| tag.kind);
+        if kind.is_some_and(|kind| self.is_unheard(kind)) {
+            self.in_flight -= 1;
+            return entry.flags(Flags::SKIP_SUCCESS);
+        }
+        entry
+    }
+
+    fn trial_send(&self, slot: usize, tag: Tag) -> Option<Entry> {
+        let connection = &self.connections[slot];
+        if connection.extra.is_some() {
+            return None;
+        }
+        self.trial.send(slot, connection.fd, &connection.sending, ops::SEND_FLAGS, tag)
+    }
+
+    /// Completions that only trials have. `true`: that was all.
+    fn trial_completed(&mut self, tag: Tag, completion: Completion) -> bool {
+        let slot = tag.slot as usize;
+        match tag.kind {
+            // The bytes are sent, but the kernel still has them.
+            Kind::Send if cqueue::more(completion.flags) => {
+                if let Some(connection) = self.connection(slot, tag.generation) {
+                    connection.zero_copy_sent = completion.result;
+                }
+                true
+            }
+            Kind::Send if cqueue::notif(completion.flags) => {
+                let sent = self.connection(slot, tag.generation).map(|connection| connection.zero_copy_sent);
+                self.send_completed(slot, tag, sent.unwrap_or(0));
+                true
+            }
+            // All but the last buffer of a bundle; the last takes the usual way.
+            Kind::ReceiveBulk if completion.result as isize > crate::buf::LARGE as isize => {
+                let id = cqueue::buffer_select(completion.flags).expect("a bundle has buffers");
+                let bufs = self.bulk.take_bundle(id, completion.result as usize);
+                let Some(connection) = self.connection(slot, tag.generation) else { return true };
+                connection.in_flight -= 1;
+                connection.receiving = Receiving::Off;
+                let count = bufs.len();
+                bufs.into_iter().for_each(|buf| connection.received.push(buf));
+                connection.waiters.wake(Awaited::Received);
+                connection.waiters.wake(Awaited::Closed);
+                let held = connection.held;
+                self.queued += count;
+                if !held {
+                    let connection = &mut self.connections[slot];
+                    self.queued -= connection.received.len();
+                    connection.received = Default::default();
+                    self.reclaim(slot);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
 }

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::alarm::Alarms;
-use super::counters::RingCounters;
 use super::driver::{Driver, Wait};
 use super::{Core, NativeRuntime, monotonic_nanos, setup};
 use crate::executor::Executor;
 use crate::pages::Crowd;
+use crate::start::RunOptions;
 use crate::wheel::Wheel;
 
 /// Polls of tasks between two calls to the kernel: tasks that wake each other do not keep the others from their bytes.
@@ -66,21 +66,21 @@ impl Wake for MainWaker {
 
 /// Runs `main` on the calling thread until it ends. Tasks that are left are dropped. An error: the ring could not be set up, or
 /// has failed since.
-pub fn run<F: Future>(
-    entries: u32,
-    counters: Arc<RingCounters>,
-    main: impl FnOnce(NativeRuntime) -> F,
-) -> io::Result<F::Output> {
-    let ring = setup::ring(entries)?;
+pub fn run<F: Future>(options: &RunOptions, main: impl FnOnce(NativeRuntime) -> F) -> io::Result<F::Output> {
+    #[cfg(feature = "driver-trials")]
+    let ring = setup::ring(super::trials::entries().unwrap_or(options.entries))?;
+    #[cfg(not(feature = "driver-trials"))]
+    let ring = setup::ring(options.entries)?;
     let event = setup::event()?;
     let unpark = Arc::new(Unpark { event: event.try_clone()?, sleeping: AtomicBool::new(false) });
     let executor = Executor::with_unpark(Waker::from(unpark.clone()));
     let core = Rc::new(Core {
-        driver: RefCell::new(Driver::new(ring, event, counters)?),
+        driver: RefCell::new(Driver::new(ring, event, options.counters.clone())?),
         wheel: Wheel::new(monotonic_nanos()),
         alarms: Alarms::default(),
         spawner: executor.spawner(),
         crowd: Crowd::default(),
+        unpaced: options.unpaced,
     });
     // The waits for deadlines are as precise as the thread's slack, which is 50 µs unless it says otherwise.
     // SAFETY: a plain call on this thread with constant arguments.

@@ -15,6 +15,8 @@ mod ops;
 mod setup;
 mod slots;
 mod stream;
+#[cfg(feature = "driver-trials")]
+mod trials;
 
 pub use alarm::NativeAlarm;
 pub use counters::{Counter, RingCounters};
@@ -51,6 +53,8 @@ pub(crate) struct Core {
     alarms: Alarms,
     spawner: Spawner,
     crowd: Crowd,
+    /// Whether connections made from here do without pacing.
+    unpaced: bool,
 }
 
 impl NativeRuntime {

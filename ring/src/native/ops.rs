@@ -20,7 +20,7 @@ pub(super) const OPERATIONS: [(u8, &str); 8] = [
 ];
 
 /// A send that ends early is taken up again by the kernel, so that it completes once. A peer that is gone is an error, not a signal.
-const SEND_FLAGS: i32 = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+pub(super) const SEND_FLAGS: i32 = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
 
 /// What an operation was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -129,7 +129,7 @@ impl Trial<'_> {
         };
         let accepting = next(Kind::Accept);
         self.submit(ops::accept(listener.as_raw_fd(), accepting)).map_err(refused("accepting"))?;
-        let client = crate::sockets::for_connecting(&to).map_err(refused("connecting"))?;
+        let client = crate::sockets::for_connecting(&to, false).map_err(refused("connecting"))?;
         let address = socket2::SockAddr::from(to);
         self.submit(ops::connect(client.as_raw_fd(), &address, next(Kind::Connect)))
             .map_err(refused("connecting"))?;

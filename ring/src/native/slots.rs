@@ -207,6 +207,8 @@ pub(super) struct Connection {
     /// Error of the system that ended the outgoing side; 0 where none did.
     pub(super) send_error: i32,
     pub(super) received: Received,
+    #[cfg(feature = "driver-trials")]
+    pub(super) zero_copy_sent: i32,
     pub(super) sending: Buf,
     pub(super) extra: Option<Extra>,
     pub(super) waiters: Waiters,
@@ -227,6 +229,8 @@ impl Connection {
             end: End::Open,
             send_error: 0,
             received: Received::default(),
+            #[cfg(feature = "driver-trials")]
+            zero_copy_sent: 0,
             sending: Buf::default(),
             extra: None,
             waiters: Waiters::default(),

@@ -38,14 +38,17 @@ impl NativeStream {
         let slot = {
             let mut driver = core.driver.borrow_mut();
             let generation = driver.next_generation();
-            driver.connections.insert(Connection::new(fd, generation)) as u32
+            let slot = driver.connections.insert(Connection::new(fd, generation));
+            #[cfg(feature = "driver-trials")]
+            driver.trial_register(slot, fd);
+            slot as u32
         };
         NativeStream { core, slot, accepted }
     }
 
     /// Connects to `to`.
     pub(super) async fn connect(core: Rc<Core>, to: SocketAddr) -> io::Result<Self> {
-        let socket = sockets::for_connecting(&to)?;
+        let socket = sockets::for_connecting(&to, core.unpaced)?;
         let stream = NativeStream::new(core, socket.into_raw_fd(), false);
         stream.core.driver.borrow_mut().begin_connect(stream.slot(), to);
         poll_fn(|cx| stream.core.driver.borrow_mut().poll_sent(stream.slot(), cx)).await?;

@@ -3,6 +3,7 @@
 mod ab;
 pub(crate) mod arms;
 mod compared;
+mod driver_ablation;
 mod generators;
 pub(crate) mod instructions;
 mod loadgen;
@@ -28,8 +29,13 @@ const BENCHES: &[Check] = &[
     },
     Check {
         name: "runtimes",
-        about: "the same minimal proxy on monoio, tokio and glommio",
+        about: "the same minimal proxy on the native driver, monoio, tokio and glommio",
         run: runtimes::run,
+    },
+    Check {
+        name: "driver-ablation",
+        about: "the native driver with operations that it does without, on small and large bodies",
+        run: driver_ablation::run,
     },
     Check {
         name: "ab",

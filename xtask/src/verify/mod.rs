@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 pub(crate) fn dispatch(command: &str, checks: &[Check], options: &Options) -> ExitCode {
     if options.flag("list") {
         for check in checks {
-            println!("{:<13} {}", check.name, check.about);
+            println!("{:<16} {}", check.name, check.about);
         }
         return ExitCode::SUCCESS;
     }
