@@ -67,22 +67,22 @@ pub(super) enum Wait {
 /// See the module.
 pub(super) struct Driver {
     // Dropped before what the kernel writes to.
-    ring: IoUring,
+    pub(super) ring: IoUring,
     /// Entries that found the submission queue full, in their order.
     backlog: VecDeque<Entry>,
     batch: Vec<Completion>,
     pub(super) connections: Slab<Connection>,
     pub(super) listeners: Slab<Listening>,
     small: BufferGroup,
-    bulk: BufferGroup,
+    pub(super) bulk: BufferGroup,
     /// Whether large buffers were ever asked for: until then the kernel has none.
     bulk_used: bool,
     /// Connections whose receive found no buffer, oldest first.
     starved: VecDeque<(usize, u32)>,
     /// Received buffers that nobody has taken yet.
-    queued: usize,
+    pub(super) queued: usize,
     /// Operations whose last completion has not come, those that are only waited for at the end included.
-    in_flight: usize,
+    pub(super) in_flight: usize,
     generation: u32,
     /// Whether the kernel has a limit for the bytes of a receive that goes on.
     limits_receives: bool,
@@ -94,7 +94,7 @@ pub(super) struct Driver {
     #[cfg(feature = "driver-faults")]
     pub(super) faults: super::faults::Faults,
     #[cfg(feature = "driver-trials")]
-    trial: super::trials::Trial,
+    pub(super) trial: super::trials::Trial,
     #[cfg(feature = "driver-trials")]
     registered: Option<i32>,
 }
@@ -282,7 +282,7 @@ impl Driver {
 
     /// Whether operations of this kind are not waited for.
     #[inline]
-    fn is_unheard(&self, kind: Kind) -> bool {
+    pub(super) fn is_unheard(&self, kind: Kind) -> bool {
         #[cfg(feature = "driver-trials")]
         if self.trial == super::trials::Trial::SkipCompletions {
             return matches!(kind, Kind::Cancel | Kind::Close);
@@ -292,7 +292,7 @@ impl Driver {
     }
 
     /// The connection that a completion is for. `None`: its slot has another tenant.
-    fn connection(&mut self, slot: usize, generation: u32) -> Option<&mut Connection> {
+    pub(super) fn connection(&mut self, slot: usize, generation: u32) -> Option<&mut Connection> {
         self.connections.get_mut(slot).filter(|connection| connection.generation == generation)
     }
 
@@ -446,7 +446,7 @@ impl Driver {
         self.small.refill();
     }
 
-    fn send_completed(&mut self, slot: usize, tag: Tag, result: i32) {
+    pub(super) fn send_completed(&mut self, slot: usize, tag: Tag, result: i32) {
         let Some(connection) = self.connection(slot, tag.generation) else {
             self.counters.stale.add(1);
             return;
@@ -487,65 +487,6 @@ impl Driver {
         self.begin(entry);
     }
 
-    fn accept_completed(&mut self, slot: usize, tag: Tag, completion: Completion) {
-        let listening =
-            self.listeners.get_mut(slot).filter(|listening| listening.generation == tag.generation);
-        let Some(listening) = listening else {
-            if completion.result >= 0 {
-                close_now(completion.result);
-            }
-            self.counters.stale.add(1);
-            return;
-        };
-        if !cqueue::more(completion.flags) {
-            (listening.armed, listening.stopping) = (false, false);
-        }
-        match completion.result {
-            fd @ 0.. if listening.held => {
-                listening.accepted.push_back(fd);
-                if listening.accepted.len() >= super::slots::ACCEPTED_MAX {
-                    self.stop_accepting(slot);
-                }
-            }
-            fd @ 0.. => close_now(fd),
-            error if -error == libc::ECANCELED => {}
-            error => listening.error = -error,
-        }
-        let listening = &mut self.listeners[slot];
-        listening.acceptor.wake();
-        if !listening.held && !listening.armed {
-            self.listeners.remove(slot);
-        }
-    }
-
-    /// Begins to accept.
-    pub(super) fn start_accepting(&mut self, slot: usize) {
-        let listening = &mut self.listeners[slot];
-        listening.armed = true;
-        let tag = Tag::new(Kind::Accept, slot, listening.generation);
-        let fd = listening.socket.as_raw_fd();
-        self.begin(ops::accept(fd, tag));
-    }
-
-    fn stop_accepting(&mut self, slot: usize) {
-        let listening = &mut self.listeners[slot];
-        if listening.armed && !std::mem::replace(&mut listening.stopping, true) {
-            let tag = Tag::new(Kind::Accept, slot, listening.generation);
-            self.begin(ops::cancel(tag));
-        }
-    }
-
-    /// Nobody refers to the listener any more.
-    pub(super) fn let_go_of_listener(&mut self, slot: usize) {
-        let listening = &mut self.listeners[slot];
-        listening.held = false;
-        listening.accepted.drain(..).for_each(close_now);
-        match listening.armed {
-            true => self.stop_accepting(slot),
-            false => drop(self.listeners.remove(slot)),
-        }
-    }
-
     /// Nobody refers to the connection any more: what it does is told to stop.
     pub(super) fn let_go(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
@@ -561,7 +502,7 @@ impl Driver {
     }
 
     /// The one place where a connection's descriptor and memory are taken back: nobody refers to it, and no operation uses it.
-    fn reclaim(&mut self, slot: usize) {
+    pub(super) fn reclaim(&mut self, slot: usize) {
         let connection = &self.connections[slot];
         if connection.held || connection.in_flight > 0 {
             return;
@@ -610,75 +551,7 @@ impl Drop for Driver {
     }
 }
 
-fn close_now(fd: RawFd) {
+pub(super) fn close_now(fd: RawFd) {
     // SAFETY: the descriptor is a connection's, and this driver is the only one that knows it and does not use it again.
     unsafe { libc::close(fd) };
-}
-
-/// What trials need of the driver.
-#[cfg(feature = "driver-trials")]
-impl Driver {
-    pub(super) fn trial_register(&self, slot: usize, fd: RawFd) {
-        self.trial.register(&self.ring, slot, fd);
-    }
-
-    /// Operations that need not complete.
-    fn trial_begin(&mut self, entry: Entry) -> Entry {
-        use io_uring::squeue::Flags;
-        let kind = Tag::unpack(entry.get_user_data()).map(|tag| tag.kind);
-        if kind.is_some_and(|kind| self.is_unheard(kind)) {
-            self.in_flight -= 1;
-            return entry.flags(Flags::SKIP_SUCCESS);
-        }
-        entry
-    }
-
-    fn trial_send(&self, slot: usize, tag: Tag) -> Option<Entry> {
-        let connection = &self.connections[slot];
-        if connection.extra.is_some() {
-            return None;
-        }
-        self.trial.send(slot, connection.fd, &connection.sending, ops::SEND_FLAGS, tag)
-    }
-
-    /// Completions that only trials have. `true`: that was all.
-    fn trial_completed(&mut self, tag: Tag, completion: Completion) -> bool {
-        let slot = tag.slot as usize;
-        match tag.kind {
-            // The bytes are sent, but the kernel still has them.
-            Kind::Send if cqueue::more(completion.flags) => {
-                if let Some(connection) = self.connection(slot, tag.generation) {
-                    connection.zero_copy_sent = completion.result;
-                }
-                true
-            }
-            Kind::Send if cqueue::notif(completion.flags) => {
-                let sent = self.connection(slot, tag.generation).map(|connection| connection.zero_copy_sent);
-                self.send_completed(slot, tag, sent.unwrap_or(0));
-                true
-            }
-            // All but the last buffer of a bundle; the last takes the usual way.
-            Kind::ReceiveBulk if completion.result as isize > crate::buf::LARGE as isize => {
-                let id = cqueue::buffer_select(completion.flags).expect("a bundle has buffers");
-                let bufs = self.bulk.take_bundle(id, completion.result as usize);
-                let Some(connection) = self.connection(slot, tag.generation) else { return true };
-                connection.in_flight -= 1;
-                connection.receiving = Receiving::Off;
-                let count = bufs.len();
-                bufs.into_iter().for_each(|buf| connection.received.push(buf));
-                connection.waiters.wake(Awaited::Received);
-                connection.waiters.wake(Awaited::Closed);
-                let held = connection.held;
-                self.queued += count;
-                if !held {
-                    let connection = &mut self.connections[slot];
-                    self.queued -= connection.received.len();
-                    connection.received = Default::default();
-                    self.reclaim(slot);
-                }
-                true
-            }
-            _ => false,
-        }
-    }
 }

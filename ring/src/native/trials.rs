@@ -7,11 +7,12 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fixed, Napi};
-use io_uring::{IoUring, opcode};
+use io_uring::{IoUring, cqueue, opcode};
 
 use super::buffers;
-use super::driver::Wait;
-use super::ops::Tag;
+use super::driver::{Completion, Driver, Wait};
+use super::ops::{self, Kind, Tag};
+use super::slots::{Awaited, Receiving};
 
 /// Descriptors that may be registered at a time.
 const FIXED_FILES: u32 = 16 * 1024;
@@ -184,5 +185,71 @@ impl Trial {
             _ => return None,
         };
         Some(entry.user_data(tag.pack()))
+    }
+}
+
+/// What trials need of the driver.
+impl Driver {
+    pub(super) fn trial_register(&self, slot: usize, fd: RawFd) {
+        self.trial.register(&self.ring, slot, fd);
+    }
+
+    /// Operations that need not complete.
+    pub(super) fn trial_begin(&mut self, entry: Entry) -> Entry {
+        let kind = Tag::unpack(entry.get_user_data()).map(|tag| tag.kind);
+        if kind.is_some_and(|kind| self.is_unheard(kind)) {
+            self.in_flight -= 1;
+            return entry.flags(Flags::SKIP_SUCCESS);
+        }
+        entry
+    }
+
+    pub(super) fn trial_send(&self, slot: usize, tag: Tag) -> Option<Entry> {
+        let connection = &self.connections[slot];
+        if connection.extra.is_some() {
+            return None;
+        }
+        self.trial.send(slot, connection.fd, &connection.sending, ops::SEND_FLAGS, tag)
+    }
+
+    /// Completions that only trials have. `true`: that was all.
+    pub(super) fn trial_completed(&mut self, tag: Tag, completion: Completion) -> bool {
+        let slot = tag.slot as usize;
+        match tag.kind {
+            // The bytes are sent, but the kernel still has them.
+            Kind::Send if cqueue::more(completion.flags) => {
+                if let Some(connection) = self.connection(slot, tag.generation) {
+                    connection.zero_copy_sent = completion.result;
+                }
+                true
+            }
+            Kind::Send if cqueue::notif(completion.flags) => {
+                let sent = self.connection(slot, tag.generation).map(|connection| connection.zero_copy_sent);
+                self.send_completed(slot, tag, sent.unwrap_or(0));
+                true
+            }
+            // All but the last buffer of a bundle; the last takes the usual way.
+            Kind::ReceiveBulk if completion.result as isize > crate::buf::LARGE as isize => {
+                let id = cqueue::buffer_select(completion.flags).expect("a bundle has buffers");
+                let bufs = self.bulk.take_bundle(id, completion.result as usize);
+                let Some(connection) = self.connection(slot, tag.generation) else { return true };
+                connection.in_flight -= 1;
+                connection.receiving = Receiving::Off;
+                let count = bufs.len();
+                bufs.into_iter().for_each(|buf| connection.received.push(buf));
+                connection.waiters.wake(Awaited::Received);
+                connection.waiters.wake(Awaited::Closed);
+                let held = connection.held;
+                self.queued += count;
+                if !held {
+                    let connection = &mut self.connections[slot];
+                    self.queued -= connection.received.len();
+                    connection.received = Default::default();
+                    self.reclaim(slot);
+                }
+                true
+            }
+            _ => false,
+        }
     }
 }
