@@ -114,9 +114,8 @@ struct Stock {
 impl Stock {
     /// Lets go of those that nobody needed since the last look, but for a few.
     fn shrink(&mut self) {
-        let unused = std::mem::replace(&mut self.least, self.kept.len());
-        self.kept.truncate((self.kept.len() - unused).max(WORKSPACES_KEPT));
-        self.least = self.least.min(self.kept.len());
+        self.kept.truncate((self.kept.len() - self.least).max(WORKSPACES_KEPT));
+        self.least = self.kept.len();
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ringway_ring::mailbox::{MailboxSender, mailbox};
 use ringway_ring::net::Runtime;
-use ringway_ring::start::{CoreMain, Driver, RunOptions, run_on_core};
+use ringway_ring::start::{CoreMain, Driver, RunOptions, run_on_core, run_with_fallback};
 
 use crate::exit::{Exit, Refusal};
 use crate::plan::{Load, Plan};
@@ -146,29 +146,24 @@ fn ended(thread: JoinHandle<Ended>) -> Result<Option<WorkerOutcome>, Refusal> {
     }
 }
 
-/// One thread's share as what a core does; taken out once it runs.
-struct Share<'a>(&'a mut Option<WorkerHost>);
+/// One thread's share as what a core does.
+struct Share(WorkerHost);
 
-impl CoreMain for Share<'_> {
+impl CoreMain for Share {
     type Output = Ended;
 
     async fn run<R: Runtime>(self, runtime: R) -> Ended {
-        let host = self.0.take().expect("it runs once");
-        run_worker(runtime, host).await
+        run_worker(runtime, self.0).await
     }
 }
 
 /// Runs one thread's share on a driver of its own.
 fn run_thread(host: WorkerHost, options: &RunOptions, fallback: bool) -> Ended {
     let index = host.shard.index;
-    let mut host = Some(host);
-    let result = run_on_core(options, Share(&mut host));
-    // A probe is a small ring; the real one may still be refused, for its memory for example.
-    match result {
-        Err(error) if fallback && host.is_some() && options.driver != Driver::Epoll => {
+    match fallback {
+        true => run_with_fallback(options, Share(host), |error| {
             eprintln!("ringload: thread {index}: no ring ({error}): on epoll instead");
-            run_on_core(&RunOptions { cpu: options.cpu, ..RunOptions::on(Driver::Epoll) }, Share(&mut host))?
-        }
-        result => result?,
+        })?,
+        false => run_on_core(options, Share(host))?,
     }
 }

@@ -101,3 +101,32 @@ pub fn run_on_core<M: CoreMain>(options: &RunOptions, main: M) -> io::Result<M::
         }
     }
 }
+
+/// As [`run_on_core`], but on epoll where the driver cannot be set up, which `refused` is told first: a probe is a small ring, and the
+/// real one may still be refused, for its memory for example.
+pub fn run_with_fallback<M: CoreMain>(
+    options: &RunOptions,
+    main: M,
+    refused: impl FnOnce(&io::Error),
+) -> io::Result<M::Output> {
+    let mut main = Some(main);
+    match run_on_core(options, Once(&mut main)) {
+        Err(error) if main.is_some() && options.driver != Driver::Epoll => {
+            refused(&error);
+            let epoll = RunOptions { driver: Driver::Epoll, entries: MONOIO_ENTRIES, ..options.clone() };
+            run_on_core(&epoll, Once(&mut main))
+        }
+        result => result,
+    }
+}
+
+/// What is taken out once it runs.
+struct Once<'a, M>(&'a mut Option<M>);
+
+impl<M: CoreMain> CoreMain for Once<'_, M> {
+    type Output = M::Output;
+
+    async fn run<R: Runtime>(self, runtime: R) -> M::Output {
+        self.0.take().expect("it runs once").run(runtime).await
+    }
+}

@@ -14,7 +14,7 @@ use ringway_dataplane::{CoreHost, CoreMessage, CoreSettings, LogSink, run_core};
 use ringway_ring::mailbox::{MailboxSender, mailbox};
 use ringway_ring::native::RingCounters;
 use ringway_ring::net::Runtime;
-use ringway_ring::start::{CoreMain, Driver, RunOptions, run_on_core};
+use ringway_ring::start::{CoreMain, Driver, RunOptions, run_on_core, run_with_fallback};
 use tokio::sync::mpsc;
 
 /// Messages to a core that may wait; there is one in its life.
@@ -121,32 +121,27 @@ fn try_address(address: SocketAddr) -> io::Result<SocketAddr> {
     TcpListener::bind(address)?.local_addr()
 }
 
-/// The data plane as what a core does; taken out once it runs.
-struct Serve<'a>(&'a mut Option<CoreHost>);
+/// The data plane as what a core does.
+struct Serve(CoreHost);
 
-impl CoreMain for Serve<'_> {
+impl CoreMain for Serve {
     type Output = io::Result<()>;
 
     async fn run<R: Runtime>(self, runtime: R) -> io::Result<()> {
-        let host = self.0.take().expect("a core runs once");
-        run_core(runtime, host).await
+        run_core(runtime, self.0).await
     }
 }
 
 /// Runs the data plane on the calling thread until it has drained.
 fn run(host: CoreHost, options: RunOptions, fallback: bool) -> io::Result<()> {
     let index = host.index;
-    let mut host = Some(host);
-    let result = run_on_core(&options, Serve(&mut host));
-    // A probe is a small ring; the real one may still be refused, for its memory for example.
-    match result {
-        Err(error) if fallback && host.is_some() && options.driver != Driver::Epoll => {
+    match fallback {
+        true => run_with_fallback(&options, Serve(host), |error| {
             tracing::warn!(
                 "core {index}: no ring ({error}): FALLING BACK TO EPOLL, about 0.7 times the speed"
             );
-            run_on_core(&RunOptions { cpu: options.cpu, ..RunOptions::on(Driver::Epoll) }, Serve(&mut host))?
-        }
-        result => result?,
+        })?,
+        false => run_on_core(&options, Serve(host))?,
     }
 }
 

@@ -1,6 +1,20 @@
 //! What `verify` and `bench` say in the end: a table of targets for people and one JSON object for programs.
 
+use std::time::Instant;
+
 use serde_json::{Map, Value, json};
+
+/// Says on the standard error how far a run of `wanted` equal parts is, and how long the rest takes.
+pub(crate) fn progress(what: &str, done: usize, wanted: usize, started: Instant) {
+    let left = match done {
+        0 => "no estimate yet".to_owned(),
+        _ => {
+            let rest = started.elapsed().as_secs_f64() * wanted.saturating_sub(done) as f64 / done as f64;
+            format!("about {rest:.0} s left")
+        }
+    };
+    eprintln!("{what}, {left}");
+}
 
 /// How a figure is held against its bound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -16,8 +16,8 @@ pub(super) const SMALL_GROUP: u16 = 0;
 pub(super) const BULK_GROUP: u16 = 1;
 /// Buffers of each group that the kernel is given at a time; powers of two. They bound what one turn can receive. They are used in
 /// turns, so that more large ones than the caches hold would make each of them cold.
-pub(super) const SMALL_ENTRIES: u16 = 256;
-pub(super) const BULK_ENTRIES: u16 = 8;
+const SMALL_ENTRIES: u16 = 256;
+const BULK_ENTRIES: u16 = 8;
 
 /// One group: a ring that is shared with the kernel, and the buffers whose addresses are in it.
 pub(super) struct BufferGroup {
@@ -93,11 +93,6 @@ impl BufferGroup {
         // SAFETY: the ring's first entry is initialised (the mapping was zeroed), and its tail is a u16 that the kernel only reads.
         let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.ring.as_ptr()).cast_mut()) };
         tail.store(self.tail, Ordering::Release);
-    }
-
-    /// Whether the kernel has used buffers that were not replaced yet.
-    pub(super) fn wants(&self) -> bool {
-        !self.free.is_empty()
     }
 
     /// Gives the kernel a buffer in place of each that it has used. Returns how many.

@@ -68,7 +68,7 @@ pub(super) enum Wait {
 pub(super) struct Driver {
     // Dropped before what the kernel writes to.
     pub(super) ring: IoUring,
-    /// Entries that found the submission queue full, in their order.
+    /// Entries that found the submission queue full, in their order: at most a handful for each connection.
     backlog: VecDeque<Entry>,
     batch: Vec<Completion>,
     pub(super) connections: Slab<Connection>,
@@ -96,7 +96,7 @@ pub(super) struct Driver {
     #[cfg(feature = "driver-trials")]
     pub(super) trial: super::trials::Trial,
     #[cfg(feature = "driver-trials")]
-    registered: Option<i32>,
+    pub(super) registered: Option<i32>,
 }
 
 impl Driver {
@@ -131,9 +131,7 @@ impl Driver {
             registered: None,
         };
         #[cfg(feature = "driver-trials")]
-        {
-            driver.registered = driver.trial.set_up(&driver.ring)?;
-        }
+        driver.trial_set_up()?;
         #[cfg(feature = "driver-faults")]
         if let Some(buffers) = driver.faults.buffers() {
             driver.small.keep(buffers);
@@ -262,7 +260,7 @@ impl Driver {
 
     fn completed(&mut self, completion: Completion) {
         let Some(tag) = Tag::unpack(completion.tag) else { return };
-        if !cqueue::more(completion.flags) && !self.is_unheard(tag.kind) {
+        if !cqueue::more(completion.flags) {
             self.in_flight -= 1;
         }
         #[cfg(feature = "driver-trials")]
@@ -278,17 +276,6 @@ impl Driver {
             Kind::Cancel if completion.result < 0 => self.cancel_again(slot, tag),
             Kind::Wake | Kind::Cancel | Kind::Close => {}
         }
-    }
-
-    /// Whether operations of this kind are not waited for.
-    #[inline]
-    pub(super) fn is_unheard(&self, kind: Kind) -> bool {
-        #[cfg(feature = "driver-trials")]
-        if self.trial == super::trials::Trial::SkipCompletions {
-            return matches!(kind, Kind::Cancel | Kind::Close);
-        }
-        let _ = kind;
-        false
     }
 
     /// The connection that a completion is for. `None`: its slot has another tenant.
@@ -353,7 +340,7 @@ impl Driver {
         let fd = connection.fd;
         if bulk {
             self.bulk_used = true;
-            self.refill();
+            self.bulk.refill();
             #[cfg(feature = "driver-trials")]
             if let Some(entry) = self.trial.receive_bulk(slot, fd, tag) {
                 return self.begin(entry);
@@ -414,7 +401,7 @@ impl Driver {
     /// first.
     fn refill(&mut self) {
         let mut fresh = self.small.refill();
-        if self.bulk_used && self.bulk.wants() {
+        if self.bulk_used {
             fresh += self.bulk.refill();
         }
         if self.starved.is_empty() {
@@ -454,7 +441,7 @@ impl Driver {
         connection.in_flight -= 1;
         let sent = match result {
             0.. => result as usize,
-            _ if -result == libc::EINTR || -result == libc::EAGAIN => 0,
+            _ if tag.kind == Kind::Send && [libc::EINTR, libc::EAGAIN].contains(&-result) => 0,
             _ => {
                 connection.send_error = -result;
                 usize::MAX

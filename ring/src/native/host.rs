@@ -67,9 +67,6 @@ impl Wake for MainWaker {
 /// Runs `main` on the calling thread until it ends. Tasks that are left are dropped. An error: the ring could not be set up, or
 /// has failed since.
 pub fn run<F: Future>(options: &RunOptions, main: impl FnOnce(NativeRuntime) -> F) -> io::Result<F::Output> {
-    #[cfg(feature = "driver-trials")]
-    let ring = setup::ring(super::trials::entries().unwrap_or(options.entries))?;
-    #[cfg(not(feature = "driver-trials"))]
     let ring = setup::ring(options.entries)?;
     let event = setup::event()?;
     let unpark = Arc::new(Unpark { event: event.try_clone()?, sleeping: AtomicBool::new(false) });

@@ -11,7 +11,7 @@ use io_uring::squeue::Entry;
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue};
 
-use super::buffers::{self, BufferGroup};
+use super::buffers::BufferGroup;
 use super::ops::{self, Kind, OPERATIONS, Tag};
 
 /// Entries of the completion queue for each of the submission queue: a receive completes again and again for one submission.
@@ -19,6 +19,8 @@ const COMPLETIONS_PER_SUBMISSION: u32 = 8;
 
 /// A ring for one thread, which defers the kernel's work to its own calls. `entries` is a power of two.
 pub(super) fn ring(entries: u32) -> io::Result<IoUring> {
+    #[cfg(feature = "driver-trials")]
+    let entries = super::trials::entries().unwrap_or(entries);
     #[cfg(feature = "driver-faults")]
     if let Some(error) = super::faults::setup_error() {
         return Err(error);
@@ -58,9 +60,9 @@ fn try_limit() -> io::Result<bool> {
     small.refill();
     std::io::Write::write_all(&mut &other, b"ring")?;
     let tag = Tag::new(Kind::Receive, 0, 0);
-    let mut trial = Trial { ring: &mut ring };
-    trial.submit(ops::receive(one.as_raw_fd(), 2, tag))?;
-    let (_, result, flags) = trial.wait()?;
+    let mut attempt = Attempt { ring: &mut ring };
+    attempt.submit(ops::receive(one.as_raw_fd(), 2, tag))?;
+    let (_, result, flags) = attempt.wait()?;
     // Before the buffers.
     drop(ring);
     Ok(result == 4 && !cqueue::more(flags))
@@ -106,18 +108,19 @@ pub(crate) fn try_everything() -> Result<(), Refusal> {
     registered.map_err(refused("registering buffer rings"))?;
     small.refill();
     bulk.refill();
-    let mut trial = Trial { ring: &mut ring };
-    let result = trial.run(&mut small, &mut bulk);
+    let mut attempt = Attempt { ring: &mut ring };
+    let result = attempt.run(&mut small, &mut bulk);
     // What is still armed goes with the ring, and only then the buffers.
     drop(ring);
     result
 }
 
-struct Trial<'a> {
+/// A small ring on which the operations are tried.
+struct Attempt<'a> {
     ring: &'a mut IoUring,
 }
 
-impl Trial<'_> {
+impl Attempt<'_> {
     fn run(&mut self, small: &mut BufferGroup, bulk: &mut BufferGroup) -> Result<(), Refusal> {
         let refused = |step| move |error| Refusal { step, error };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(refused("listening"))?;
@@ -212,8 +215,6 @@ fn check(result: i32) -> io::Result<i32> {
 fn missing(step: &'static str) -> Refusal {
     Refusal { step, error: io::ErrorKind::Unsupported.into() }
 }
-
-const _: () = assert!(buffers::SMALL_ENTRIES.is_power_of_two() && buffers::BULK_ENTRIES.is_power_of_two());
 
 #[cfg(test)]
 mod tests {

@@ -90,7 +90,7 @@ impl Stream for NativeStream {
         poll_fn(|cx| {
             let mut driver = self.core.driver.borrow_mut();
             if let Some(blocked) = driver.poll_send(self.slot(), &mut message, cx) {
-                return blocked.map_ok(|()| Buf::default());
+                return blocked;
             }
             driver.poll_answered(self.slot(), capacity, cx)
         })

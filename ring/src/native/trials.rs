@@ -190,6 +190,16 @@ impl Trial {
 
 /// What trials need of the driver.
 impl Driver {
+    pub(super) fn trial_set_up(&mut self) -> io::Result<()> {
+        self.registered = self.trial.set_up(&self.ring)?;
+        Ok(())
+    }
+
+    /// Whether the successes of such operations are not waited for.
+    fn is_unheard(&self, kind: Kind) -> bool {
+        self.trial == Trial::SkipCompletions && matches!(kind, Kind::Cancel | Kind::Close)
+    }
+
     pub(super) fn trial_register(&self, slot: usize, fd: RawFd) {
         self.trial.register(&self.ring, slot, fd);
     }
@@ -215,6 +225,8 @@ impl Driver {
     /// Completions that only trials have. `true`: that was all.
     pub(super) fn trial_completed(&mut self, tag: Tag, completion: Completion) -> bool {
         let slot = tag.slot as usize;
+        // A failure completes all the same, and was not counted when it began.
+        self.in_flight += usize::from(self.is_unheard(tag.kind));
         match tag.kind {
             // The bytes are sent, but the kernel still has them.
             Kind::Send if cqueue::more(completion.flags) => {

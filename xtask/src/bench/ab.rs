@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -15,7 +16,7 @@ use super::revisions::{self, Build};
 use super::slices::{self, PATIENCE, Slice};
 use super::wrk;
 use crate::options::Options;
-use crate::report::{Comparison, Report};
+use crate::report::{Comparison, Report, progress};
 use crate::statistics::{Random, median};
 use crate::{Outcome, packages};
 
@@ -154,6 +155,7 @@ fn measure(
 ) -> Outcome<Vec<Pair>> {
     let script = wrk::write_script(&site.scratch)?;
     let (mut pairs, mut dropped) = (Vec::new(), 0usize);
+    let started = Instant::now();
     for _ in 0..wanted * PATIENCE {
         if pairs.len() >= wanted {
             break;
@@ -162,6 +164,8 @@ fn measure(
             Some(block) => pairs.extend(block),
             None => dropped += 1,
         }
+        let blocks = format!("{} of {wanted} pairs, {dropped} blocks dropped", pairs.len());
+        progress(&blocks, pairs.len(), wanted, started);
     }
     println!("{} pairs; {dropped} blocks dropped because the machine was disturbed in them", pairs.len());
     report.figure("pairs", pairs.len() as f64);

@@ -222,7 +222,9 @@ backend out
 
     /// As [`Site::start_ringway`], but the build that `program` starts.
     pub(crate) fn start_build(&self, name: &str, program: &Command) -> Outcome<Arm> {
-        let api = self.scratch.write("bench.toml", API_FILE)?;
+        let api = self
+            .scratch
+            .write("bench.toml", &api_file("benchmarks", "bench.openapi.json", "bench", "(none)"))?;
         self.scratch.write("bench.openapi.json", &self.openapi())?;
         let gateway = self.serve(name, program, &[&api], Some(self.proxy_core))?;
         Ok(Arm::new(name, gateway.server, Some(gateway.log)))
@@ -335,16 +337,21 @@ const HAPROXY_LOG_FORMAT: &str = concat!(
     r#""protocol":"%HV","responseLength":"%B","responseLatency":"%Ta","integrationLatency":"%Tr"}"#,
 );
 
-const API_FILE: &str = r#"restApiId = "benchmarks"
-body = "bench.openapi.json"
+/// An API file: one API with this OpenAPI document, deployed to one stage, which answers below `base_path` on any host.
+pub(crate) fn api_file(id: &str, document: &str, stage: &str, base_path: &str) -> String {
+    format!(
+        r#"restApiId = "{id}"
+body = "{document}"
 
 [[stages]]
-stageName = "bench"
+stageName = "{stage}"
 
 [[domainNames]]
 domainName = "*"
 [[domainNames.basePathMappings]]
-basePath = "(none)"
-restApiId = "benchmarks"
-stage = "bench"
-"#;
+basePath = "{base_path}"
+restApiId = "{id}"
+stage = "{stage}"
+"#
+    )
+}

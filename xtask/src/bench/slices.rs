@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::arms::{Arm, Site};
 use super::wrk;
 use crate::process::{self, Answer};
-use crate::report::{Table, number};
+use crate::report::{Table, number, progress};
 use crate::statistics::{Interval, Random, interval, median, paired_ratios};
 use crate::{Outcome, host};
 
@@ -113,6 +113,7 @@ pub(crate) fn run(
 ) -> Outcome<Series> {
     let script = wrk::write_script(&site.scratch)?;
     let mut series = Series { connections, slices: vec![Vec::new(); arms.len()], disturbed: 0, failed: 0 };
+    let started = Instant::now();
     for round in 0..plan.rounds * PATIENCE {
         if series.good() >= plan.rounds {
             break;
@@ -138,6 +139,8 @@ pub(crate) fn run(
         for (arm, lines) in arms.iter().zip(&mut tally.lines) {
             *lines += arm.take_log_lines()?;
         }
+        let rounds = format!("{connections} connections: {} of {} rounds", series.good(), plan.rounds);
+        progress(&rounds, series.good(), plan.rounds, started);
     }
     let total: usize = series.slices.iter().map(Vec::len).sum();
     if series.good() == 0 {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use crate::bench::arms::{Gateway, Site};
+use crate::bench::arms::{Gateway, Site, api_file};
 use crate::bench::openloop::{self, Answered, Offer};
 use crate::options::Options;
 use crate::report::{Comparison, Report, Table, number};
@@ -121,7 +121,8 @@ impl Corpus {
             let first = site.scratch.write(&format!("api{api}.first.json"), &versions[0])?;
             let second = site.scratch.write(&format!("api{api}.second.json"), &versions[1])?;
             documents.push((site.scratch.write(&body, &versions[0])?, [first, second]));
-            api_files.push(site.scratch.write(&format!("api{api}.toml"), &api_file(api, &body))?);
+            let file = api_file(&format!("reloaded{api}"), &body, "live", &format!("api{api}"));
+            api_files.push(site.scratch.write(&format!("api{api}.toml"), &file)?);
             for route in 0..each {
                 paths.push_str(&format!("/api{api}/items{route}/7\n"));
             }
@@ -139,24 +140,6 @@ impl Corpus {
             .and_then(|_| fs::rename(&fresh, document))
             .map_err(|error| format!("{}: {error}", document.display()))
     }
-}
-
-fn api_file(api: usize, body: &str) -> String {
-    format!(
-        r#"restApiId = "reloaded{api}"
-body = "{body}"
-
-[[stages]]
-stageName = "live"
-
-[[domainNames]]
-domainName = "*"
-[[domainNames.basePathMappings]]
-basePath = "api{api}"
-restApiId = "reloaded{api}"
-stage = "live"
-"#
-    )
 }
 
 fn document(site: &Site, api: usize, routes: usize, target: &str) -> String {

@@ -57,10 +57,10 @@ fn simulate(seeds: u64, features: &[&str]) -> Outcome<Simulated> {
     let ran = text.lines().any(|line| line.starts_with("running ") && !line.starts_with("running 0 "));
     // A build that fails finds no bug.
     if !ran {
-        return Err(format!("no test ran:\n{}", text));
+        return Err(format!("no test ran:\n{text}"));
     }
     if !passed && features.is_empty() {
-        println!("{}", text);
+        println!("{text}");
     }
     let figures = text.lines().find_map(|line| line.split_once(MARK).map(|(_, rest)| rest));
     let figures = figures.map_or(Ok(Value::Null), serde_json::from_str);

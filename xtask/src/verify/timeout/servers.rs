@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::bench::arms::Site;
+use crate::bench::arms::{Site, api_file};
 use crate::process::{self, Server};
 use crate::verify::reload::raise_priority;
 use crate::{Outcome, packages};
@@ -55,7 +55,9 @@ impl Front {
         let (places, main) = start_main(site)?;
         let (address, admin) = (process::free_address()?, process::free_address()?);
         site.scratch.write("timeout.openapi.json", &openapi(&places).to_string())?;
-        let api = site.scratch.write("timeout.toml", API_FILE)?;
+        let api = site
+            .scratch
+            .write("timeout.toml", &api_file("timeouts", "timeout.openapi.json", "live", "(none)"))?;
         let log = site.scratch.file("timeout.access.log");
         let configuration = format!(
             r#"cores = 1
@@ -184,20 +186,6 @@ fn openapi(places: &Places) -> Value {
         .collect();
     json!({ "openapi": "3.0.1", "info": { "title": "timeout", "version": "1" }, "paths": paths })
 }
-
-const API_FILE: &str = r#"restApiId = "timeouts"
-body = "timeout.openapi.json"
-
-[[stages]]
-stageName = "live"
-
-[[domainNames]]
-domainName = "*"
-[[domainNames.basePathMappings]]
-basePath = "(none)"
-restApiId = "timeouts"
-stage = "live"
-"#;
 
 fn nginx(site: &Site, address: SocketAddr, places: &Places) -> String {
     let file = |name: &str| site.scratch.file(name).display().to_string();
