@@ -3,8 +3,10 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::{Outcome, cargo, host};
@@ -173,11 +175,21 @@ pub(crate) fn both_outputs(command: &mut Command) -> Outcome<(bool, String)> {
     Ok((output.status.success(), text))
 }
 
-/// An address of the loopback network that nobody listens on.
+/// Ports that servers are given: below those that the kernel gives to clients, one of which could take a free port before its server does.
+const PORTS: Range<u16> = 12_000..32_000;
+
+/// An address of the loopback network that nobody listens on; another one each time.
 pub(crate) fn free_address() -> Outcome<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map_err(|error| format!("no free port: {error}"))
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id() as u16;
+    for _ in PORTS {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + first.wrapping_mul(97).wrapping_add(step) % PORTS.len() as u16;
+        if let Ok(address) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|one| one.local_addr()) {
+            return Ok(address);
+        }
+    }
+    Err("no free port".to_owned())
 }
 
 /// An answer to [`request`].
