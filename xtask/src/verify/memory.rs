@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::bench::arms::{Arm, Site};
+use crate::bench::wrk;
 use crate::options::Options;
 use crate::report::{Comparison, Report, Table, number};
 use crate::{Outcome, host, packages, process};
@@ -23,6 +24,10 @@ const UPLOAD_KIB: f64 = 20.0;
 const UNREAD_KIB: f64 = 128.0;
 /// An answer that no socket buffer holds.
 const UNREAD_PATH: &str = "/bytes/20000000";
+/// Memory after a burst, of that before.
+const BURST_BOUND: f64 = 1.1;
+/// How long the burst lasts.
+const BURST_SECONDS: u32 = 6;
 /// How long a storm is looked at: shorter than the 29 s after which an upload that slow is answered 504.
 const STORM: Duration = Duration::from_secs(15);
 /// Idle connections give their buffers back within a fraction of a second, allocators their pages a little later.
@@ -32,11 +37,12 @@ const ARMS: &[&str] = &["ringway", "nginx"];
 
 /// Measures and judges.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
-    options.only(&["idle", "uploads", "unread", "arms", "driver"])?;
+    options.only(&["idle", "uploads", "unread", "burst", "arms", "driver"])?;
+    let burst = options.get("burst", 9000)?;
     let (idle, uploads, unread) =
         (options.get("idle", 10_000)?, options.get("uploads", 8000)?, options.get("unread", 1000)?);
     let wanted = options.get_list("arms", &ARMS.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())?;
-    packages::ensure(&[packages::NGINX, packages::TASKSET])?;
+    packages::ensure(&[packages::NGINX, packages::WRK, packages::TASKSET])?;
     let built: &[&str] = if wanted.iter().any(|name| name == "ringway") { &["ringway"] } else { &[] };
     let driver = options.get("driver", "native".to_owned())?;
     let site = Site::new("verify-memory", built)?.on(&driver);
@@ -49,6 +55,45 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     for storm in &storms {
         weather(&site, &wanted, storm, report)?;
     }
+    measure_burst(&site, &wanted, burst, report)
+}
+
+/// Full load over many connections, which then are gone: what memory is left, of what there was before. Both times a little load has just
+/// been there, so that it is not the first requests that are compared.
+fn measure_burst(site: &Site, wanted: &[String], connections: usize, report: &mut Report) -> Outcome<()> {
+    let script = wrk::write_script(&site.scratch)?;
+    let mut table =
+        Table::new(&["burst", "connections", "before MiB", "peak MiB", "afterwards MiB", "ratio"]);
+    for arm in fresh(site, wanted) {
+        let arm = arm?;
+        let pids = arm.server.pids();
+        let load = |connections, seconds| {
+            wrk::run(&script, arm.address(), wrk::PATH, connections, seconds, site.load_core)
+        };
+        let resident = || {
+            std::thread::sleep(SETTLE);
+            host::memory(&pids).resident
+        };
+        load(64, 3)?;
+        let before = resident();
+        for pid in &pids {
+            host::forget_peak(*pid)?;
+        }
+        let served = load(connections, BURST_SECONDS)?;
+        let peak: u64 = pids.iter().map(|pid| host::peak_resident(*pid)).sum();
+        if served.requests < connections as u64 {
+            return Err(format!("{}: {} requests over {connections} connections", arm.name, served.requests));
+        }
+        load(64, 3)?;
+        let after = resident();
+        let ratio = after as f64 / before as f64;
+        let name = arm.name.clone();
+        table.row([name, connections.to_string(), mib(before), mib(peak), mib(after), format!("{ratio:.3}")]);
+        report.figure(format!("burst_memory_ratio_{}", arm.name), ratio);
+        report.figure(format!("burst_peak_mib_{}", arm.name), peak as f64 / f64::from(1 << 20));
+    }
+    report.target("burst_memory_ratio_ringway", Comparison::AtMost, BURST_BOUND);
+    print!("\n{}", table.text());
     Ok(())
 }
 
