@@ -14,7 +14,7 @@ mod revisions;
 mod runtimes;
 mod slices;
 mod truth;
-mod wrk;
+pub(crate) mod wrk;
 
 use std::process::ExitCode;
 
