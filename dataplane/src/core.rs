@@ -34,6 +34,9 @@ const WORKSPACES_MAX: usize = 512;
 /// How many stay when there are no requests.
 const WORKSPACES_KEPT: usize = 16;
 
+/// Connections for which there is always room.
+const CONNECTIONS_KEPT: usize = 1024;
+
 /// What a core is started with.
 pub struct CoreHost {
     /// Its number, from 0.
@@ -247,6 +250,13 @@ impl<R: Runtime> Core<R> {
     }
 }
 
+/// Lets go of the room that a burst of connections has left, once few are there.
+fn shrink<T>(connections: &mut Slab<T>) {
+    if connections.capacity() > CONNECTIONS_KEPT.max(connections.len() * 4) {
+        connections.shrink_to_fit();
+    }
+}
+
 fn unix_offset<R: Runtime>(runtime: &R) -> u64 {
     (runtime.unix_millis() * 1_000_000).wrapping_sub(runtime.now())
 }
@@ -263,6 +273,7 @@ async fn housekeeping<R: Runtime>(core: Rc<Core<R>>) {
         turn += 1;
         if turn.is_multiple_of(POOL_SWEEP_TURNS) {
             core.workspaces.borrow_mut().shrink();
+            shrink(&mut core.connections.borrow_mut());
             let now = core.runtime.wheel().now();
             for pool in &adopted.pools {
                 pool.sweep(now, &core.settings, &core.counters);

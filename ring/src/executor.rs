@@ -15,6 +15,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use crossbeam::queue::SegQueue;
 use slab::Slab;
 
+use crate::pages::shrink;
+
 use crate::block::fetch_lines;
 
 thread_local! {
@@ -118,6 +120,11 @@ impl Wake for TaskWaker {
 }
 
 impl Executor {
+    /// Gives the room of tasks that have ended back.
+    pub(crate) fn give_back(&self) {
+        shrink(&mut self.tasks.slab.borrow_mut());
+    }
+
     /// An executor of this thread, for a host that never blocks.
     #[allow(clippy::new_without_default)] // it binds to the thread that makes it; that should be seen
     pub fn new() -> Self {

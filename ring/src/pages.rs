@@ -8,6 +8,8 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use slab::Slab;
+
 /// Cores that have many connections.
 static CROWDED_CORES: AtomicUsize = AtomicUsize::new(0);
 
@@ -30,7 +32,17 @@ const CROWDED_UNTIL: usize = CROWDED_FROM / 2;
 /// Fewer connections leave nothing worth giving back.
 const PEAK_MIN: usize = 512;
 
-/// The client connections of a core, counted.
+/// Tables with less room than this keep it.
+const ROOM_KEPT: usize = 1024;
+
+/// Gives the unused room behind the last entry of a table back, if most of it is unused.
+pub(crate) fn shrink<T>(slab: &mut Slab<T>) {
+    if slab.capacity() > ROOM_KEPT.max(slab.len() * 4) {
+        slab.shrink_to_fit();
+    }
+}
+
+/// The connections of a core, counted.
 #[derive(Default)]
 pub(crate) struct Crowd {
     connections: Cell<usize>,

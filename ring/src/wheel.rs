@@ -15,6 +15,8 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
+use crate::pages::shrink;
+
 const TICK_SHIFT: u32 = 20;
 /// Nanoseconds per tick, about a millisecond: how late a timer may fire.
 pub const TICK_NS: u64 = 1 << TICK_SHIFT;
@@ -66,6 +68,11 @@ struct Entry {
 }
 
 impl Wheel {
+    /// Gives the room of timers that are gone back.
+    pub(crate) fn give_back(&self) {
+        shrink(&mut self.0.borrow_mut().entries);
+    }
+
     /// An empty wheel at time `now`.
     pub fn new(now: u64) -> Self {
         Wheel(Rc::new(RefCell::new(Inner {

@@ -21,6 +21,7 @@ use super::ops::{self, Kind, Tag};
 use super::setup;
 use super::slots::{Awaited, Connection, End, Listening, QUEUE_MAX, Receiving};
 use crate::buf::Buf;
+use crate::pages::shrink;
 
 /// Received buffers that nobody has taken yet, of all connections. Beyond that each connection may be one buffer behind, not
 /// [`QUEUE_MAX`].
@@ -430,6 +431,7 @@ impl Driver {
             }
         }
         self.bulk_used = false;
+        shrink(&mut self.connections);
         self.small.refill();
     }
 

@@ -168,6 +168,8 @@ impl Host {
         if was_quiet && self.wants_quiet() {
             self.quiet.completed = 0;
             self.core.crowd.forget_peak();
+            self.executor.give_back();
+            self.core.wheel.give_back();
             self.core.driver.borrow_mut().give_back();
         }
     }

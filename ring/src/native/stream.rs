@@ -23,18 +23,16 @@ const CLOSED_POLL_NANOS: u64 = 500_000_000;
 pub struct NativeStream {
     core: Rc<Core>,
     slot: u32,
-    /// Whether a client made the connection.
-    accepted: bool,
 }
 
 impl NativeStream {
     /// A connection that a client made; its descriptor is the stream's from now on.
     pub(super) fn accepted(core: Rc<Core>, fd: RawFd) -> Self {
-        core.crowd.arrived();
-        NativeStream::new(core, fd, true)
+        NativeStream::new(core, fd)
     }
 
-    fn new(core: Rc<Core>, fd: RawFd, accepted: bool) -> Self {
+    fn new(core: Rc<Core>, fd: RawFd) -> Self {
+        core.crowd.arrived();
         let slot = {
             let mut driver = core.driver.borrow_mut();
             let generation = driver.next_generation();
@@ -43,13 +41,13 @@ impl NativeStream {
             driver.trial_register(slot, fd);
             slot as u32
         };
-        NativeStream { core, slot, accepted }
+        NativeStream { core, slot }
     }
 
     /// Connects to `to`.
     pub(super) async fn connect(core: Rc<Core>, to: SocketAddr) -> io::Result<Self> {
         let socket = sockets::for_connecting(&to, core.unpaced)?;
-        let stream = NativeStream::new(core, socket.into_raw_fd(), false);
+        let stream = NativeStream::new(core, socket.into_raw_fd());
         stream.core.driver.borrow_mut().begin_connect(stream.slot(), to);
         poll_fn(|cx| stream.core.driver.borrow_mut().poll_sent(stream.slot(), cx)).await?;
         Ok(stream)
@@ -136,9 +134,7 @@ impl Stream for NativeStream {
 impl Drop for NativeStream {
     fn drop(&mut self) {
         self.core.driver.borrow_mut().let_go(self.slot());
-        if self.accepted {
-            self.core.crowd.left();
-        }
+        self.core.crowd.left();
     }
 }
 

@@ -257,7 +257,6 @@ format = "json"
 
 [upstream]
 connectionsMax = 9500
-idleTimeoutMillis = 3600000
 "#,
             driver = self.driver,
             log = log.display()

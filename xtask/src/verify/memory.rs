@@ -26,6 +26,8 @@ const UNREAD_KIB: f64 = 128.0;
 const UNREAD_PATH: &str = "/bytes/20000000";
 /// Memory after a burst, of that before.
 const BURST_BOUND: f64 = 1.1;
+/// A little more than kept connections to a backend stay unused: those of the burst are gone then.
+const UPSTREAM_IDLE: Duration = Duration::from_secs(65);
 /// How long the burst lasts.
 const BURST_SECONDS: u32 = 6;
 /// How long a storm is looked at: shorter than the 29 s after which an upload that slow is answered 504.
@@ -84,6 +86,7 @@ fn measure_burst(site: &Site, wanted: &[String], connections: usize, report: &mu
         if served.requests < connections as u64 {
             return Err(format!("{}: {} requests over {connections} connections", arm.name, served.requests));
         }
+        std::thread::sleep(UPSTREAM_IDLE);
         load(64, 3)?;
         let after = resident();
         let ratio = after as f64 / before as f64;
