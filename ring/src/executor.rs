@@ -49,6 +49,8 @@ struct Tasks {
 
 struct Task {
     generation: u32,
+    /// Bytes of its future.
+    size: u32,
     /// Out while it is polled, so that a task may start others.
     body: Option<Body>,
 }
@@ -240,12 +242,13 @@ impl Tasks {
         }
         let generation = self.generation.get();
         self.generation.set(generation.wrapping_add(1));
+        let size = size_of_val(&*future);
         let mut slab = self.slab.borrow_mut();
         let entry = slab.vacant_entry();
         let key = Key { slot: entry.key() as u32, generation };
         let state = Arc::new(TaskWaker { key, queued: AtomicBool::new(true), ready: self.ready.clone() });
         let body = Body { future, waker: Waker::from(state.clone()), state };
-        entry.insert(Task { generation, body: Some(body) });
+        entry.insert(Task { generation, size: size as u32, body: Some(body) });
         self.ready.push(key);
     }
 
@@ -253,9 +256,12 @@ impl Tasks {
     #[inline]
     fn fetch_ahead(&self, key: Key) {
         let slab = self.slab.borrow();
-        if let Some(body) = slab.get(key.slot as usize).and_then(|task| task.body.as_ref()) {
-            let future: *const dyn Future<Output = ()> = &*body.future;
-            fetch_lines(future.cast(), size_of_val(&*body.future));
+        let Some(task) = slab.get(key.slot as usize) else { return };
+        if let Some(body) = &task.body {
+            // Without a reference to the future, which refers to itself: a box is the address of what it owns, before anything else.
+            let place = (&raw const body.future).cast::<*const u8>();
+            // SAFETY: the box is live and is as large as a pointer at least. Should its first word be no address, the hint is a bad one.
+            fetch_lines(unsafe { place.read() }, task.size as usize);
         }
     }
 
