@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn threads_send_to_a_core_without_loss() {
-        const EACH: u64 = 20_000;
+        const EACH: u64 = if cfg!(miri) { 100 } else { 20_000 };
         let unpark = std::task::Waker::from(Arc::new(Unpark(std::thread::current())));
         let mut executor = Executor::with_unpark(unpark);
         let (sender, mailbox) = mailbox(16);

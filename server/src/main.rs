@@ -25,6 +25,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+// AddressSanitizer watches the system's allocator (`cargo xtask verify sanitizers`).
+#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -18,6 +18,15 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// As [`command`], by the nightly toolchain of rustup: the variables of the pinned one, under which this program runs, would win over
+/// `+nightly`.
+pub(crate) fn nightly(arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root()).arg("+nightly").args(arguments);
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").env_remove("CARGO");
+    command
+}
+
 /// Runs `command` with its output passed through as it comes.
 pub(crate) fn run(command: &mut Command) -> Outcome<()> {
     let line = spell(command);

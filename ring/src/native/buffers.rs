@@ -163,3 +163,67 @@ impl Drop for BufferGroup {
         unsafe { libc::munmap(self.ring.as_ptr().cast(), bytes) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Does what the kernel does with a ring of buffers: it takes the entry after the last that it took, and writes.
+    struct Kernel {
+        head: u16,
+    }
+
+    impl Kernel {
+        /// The id of the buffer that has the bytes now; `None`: it was given no further one.
+        fn receive(&mut self, group: &BufferGroup, bytes: &[u8]) -> Option<u16> {
+            if self.head == group.tail {
+                return None;
+            }
+            let index = usize::from(self.head & (group.entries - 1));
+            self.head = self.head.wrapping_add(1);
+            // SAFETY: the entry was written before the tail passed it, and names a live buffer of `capacity` bytes.
+            unsafe {
+                let entry = &*group.ring.as_ptr().add(index);
+                let place = std::ptr::with_exposed_provenance_mut::<u8>(entry.addr() as usize);
+                std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len());
+                Some(entry.bid())
+            }
+        }
+    }
+
+    #[test]
+    fn every_buffer_is_used_once_and_then_replaced() {
+        let mut group = BufferGroup::new(7, 4, 64).unwrap();
+        let mut kernel = Kernel { head: 0 };
+        assert_eq!(kernel.receive(&group, b"early"), None, "it was given nothing yet");
+        assert_eq!(group.refill(), 4);
+        // Often enough for the ring to be gone through, with one refill for several buffers and for none.
+        let mut held = Vec::new();
+        for round in 0..40u8 {
+            let id = kernel.receive(&group, &[round; 3]).unwrap();
+            held.push(group.take(id, 3).unwrap());
+            assert!(group.take(id, 3).is_none(), "it is not the kernel's any more");
+            if round % 3 == 0 {
+                group.refill();
+            }
+            if held.len() == 4 {
+                let first = held.remove(0);
+                assert_eq!(&*first, [round - 3; 3], "a buffer that is held is not written to again");
+            }
+        }
+        assert!(group.take(9, 1).is_none(), "there is no such buffer");
+    }
+
+    #[test]
+    fn without_a_refill_the_kernel_runs_out_of_buffers() {
+        let mut group = BufferGroup::new(7, 2, 64).unwrap();
+        group.refill();
+        let mut kernel = Kernel { head: 0 };
+        let ids = [kernel.receive(&group, b"a").unwrap(), kernel.receive(&group, b"b").unwrap()];
+        assert_eq!(kernel.receive(&group, b"c"), None);
+        assert_eq!(&*group.take(ids[1], 1).unwrap(), b"b");
+        assert_eq!(group.refill(), 1);
+        assert!(kernel.receive(&group, b"c").is_some());
+        assert_eq!(&*group.take(ids[0], 1).unwrap(), b"a");
+    }
+}

@@ -4,6 +4,7 @@ mod driver_faults;
 mod fuzz;
 pub(crate) mod memory;
 mod reload;
+mod sanitizers;
 mod sim;
 mod timeout;
 
@@ -33,6 +34,11 @@ const CHECKS: &[Check] = &[
         name: "reload",
         about: "50 configuration swaps a second under load lose nothing",
         run: reload::run,
+    },
+    Check {
+        name: "sanitizers",
+        about: "the runtime under Miri, and with the whole gateway under AddressSanitizer",
+        run: sanitizers::run,
     },
     Check {
         name: "sim",
