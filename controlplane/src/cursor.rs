@@ -67,6 +67,20 @@ impl<'a> Cursor<'a> {
         items.iter().enumerate().map(|(index, item)| self.child(Token::Index(index), item, item.position))
     }
 
+    /// What stands at a JSON pointer (RFC 6901) below this node.
+    pub(crate) fn at_pointer(&self, pointer: &str) -> Option<Self> {
+        let mut here = self.clone();
+        for token in pointer.split('/').skip(1) {
+            let key = token.replace("~1", "/").replace("~0", "~");
+            here = match &here.node.value {
+                Value::Mapping(_) => here.get(&key)?,
+                Value::Sequence(_) => here.items().nth(key.parse().ok()?)?,
+                _ => return None,
+            };
+        }
+        Some(here)
+    }
+
     /// Where an issue with the value is shown: a scalar at itself, a collection at its key.
     pub(crate) fn place(&self, file: &Path) -> Place {
         match self.node.value {
@@ -185,13 +199,16 @@ impl Issues<'_> {
         self.at_key(cursor, format!("unknown key {}", quoted(key)), help);
     }
 
-    fn wrong_type<T>(&mut self, cursor: &Cursor<'_>, expected: &str) -> Option<T> {
-        if let Some(name) = intrinsic(cursor) {
-            self.at_with_help(
-                cursor,
-                format!("expected {expected}, found the CloudFormation function {}", quoted(name)),
-                INTRINSIC_HELP,
-            );
+    /// Reports a CloudFormation function; whether the node is one.
+    pub(crate) fn is_intrinsic(&mut self, cursor: &Cursor<'_>, expected: &str) -> bool {
+        let Some(name) = intrinsic(cursor) else { return false };
+        let message = format!("expected {expected}, found the CloudFormation function {}", quoted(name));
+        self.at_with_help(cursor, message, INTRINSIC_HELP);
+        true
+    }
+
+    pub(crate) fn wrong_type<T>(&mut self, cursor: &Cursor<'_>, expected: &str) -> Option<T> {
+        if self.is_intrinsic(cursor, expected) {
             return None;
         }
         let found = match &cursor.node.value {
@@ -210,13 +227,16 @@ impl Issues<'_> {
 }
 
 /// The name of a CloudFormation function that stands for a value: `{"Fn::Sub": …}`, `{"Ref": …}`, `{"!Sub": …}`.
-fn intrinsic<'a>(cursor: &Cursor<'a>) -> Option<&'a str> {
+pub(crate) fn intrinsic<'a>(cursor: &Cursor<'a>) -> Option<&'a str> {
     let Value::Mapping(entries) = &cursor.node.value else { return None };
     let [entry] = entries.as_slice() else { return None };
-    is_intrinsic(&entry.key).then_some(entry.key.as_str())
+    // `Ref` is also a name that a schema may give to a property; the function has a name for its argument.
+    let is_name = matches!(entry.value.value, Value::String(_));
+    (is_intrinsic(&entry.key) && (entry.key != "Ref" || is_name)).then_some(entry.key.as_str())
 }
 
-fn is_intrinsic(key: &str) -> bool {
+/// Whether a key is that of a CloudFormation function.
+pub(crate) fn is_intrinsic(key: &str) -> bool {
     key.starts_with("Fn::") || key == "Ref" || key.starts_with('!')
 }
 

@@ -75,11 +75,13 @@ const ISSUES_MAX: usize = 1000;
 pub(crate) struct Issues<'f> {
     file: &'f Path,
     list: Vec<Issue>,
+    /// Also counts those that are not told any more.
+    found: usize,
 }
 
 impl<'f> Issues<'f> {
     pub(crate) fn new(file: &'f Path) -> Self {
-        Self { file, list: Vec::new() }
+        Self { file, list: Vec::new(), found: 0 }
     }
 
     pub(crate) fn file(&self) -> &'f Path {
@@ -116,11 +118,21 @@ impl<'f> Issues<'f> {
         self.push(Issue { help, ..Issue::new(cursor.key_place(self.file), message) });
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&mut self) -> bool {
+        self.found += 1;
         self.list.len() > ISSUES_MAX
     }
 
     pub(crate) fn push(&mut self, issue: Issue) {
+        // What references lead to is read more than once.
+        let is_told = |told: &Issue| {
+            (told.line, told.column) == (issue.line, issue.column)
+                && told.message == issue.message
+                && told.file == issue.file
+        };
+        if self.list.iter().any(is_told) {
+            return;
+        }
         if self.list.len() < ISSUES_MAX {
             self.list.push(issue);
         } else if self.list.len() == ISSUES_MAX {
@@ -133,6 +145,21 @@ impl<'f> Issues<'f> {
 
     pub(crate) fn extend(&mut self, issues: Vec<Issue>) {
         issues.into_iter().for_each(|issue| self.push(issue));
+    }
+
+    /// Every issue in the order of the file's lines.
+    pub(crate) fn into_list(self) -> Vec<Issue> {
+        sorted(self.list)
+    }
+
+    /// How much is wrong so far, whether it was told or not.
+    pub(crate) fn count(&self) -> usize {
+        self.found
+    }
+
+    /// Counts what was told before.
+    pub(crate) fn touch(&mut self) {
+        self.found += 1;
     }
 
     /// `value` when nothing is wrong, else every issue in the order of the file's lines.

@@ -13,7 +13,7 @@ use crate::api_file::{self, ApiFile, Reader};
 use crate::document::{self, FILE_BYTES_MAX};
 use crate::domain_name;
 use crate::issue::{Issue, Issues, quoted};
-use crate::openapi;
+use crate::openapi::{self, ImportOptions, Imported};
 use crate::process::{self, ProcessConfig};
 
 /// A configuration and the files that it came from.
@@ -167,9 +167,25 @@ pub fn check(path: &Path) -> Vec<Issue> {
             .and_then(|paths| load(&paths).map(drop)),
         Kind::Api => api_file::parse(&text, path, &read).map(drop),
         // The id only goes into the ids of resources.
-        Kind::OpenApi => openapi::import(&text, path, "check").map(drop),
+        Kind::OpenApi => openapi::import_to_serve(&text, path, &ImportOptions::new("check")).map(drop),
     });
     result.err().unwrap_or_default()
+}
+
+/// AWS's own verdict on an OpenAPI document, as far as it is known: every error that an import would raise, and none that only this
+/// gateway has. An empty list is a document that AWS takes.
+pub fn check_aws(path: &Path) -> Vec<Issue> {
+    let options = ImportOptions { strict_aws: true, ..ImportOptions::new("check") };
+    let result = read_with(path, &read).and_then(|text| openapi::import(&text, path, &options));
+    result.err().unwrap_or_default()
+}
+
+/// Imports the OpenAPI document at `path`, to export or to compare it.
+///
+/// # Errors
+/// Every error of the document.
+pub fn import_file(path: &Path, options: &ImportOptions) -> Result<Imported, Vec<Issue>> {
+    read_with(path, &read).and_then(|text| openapi::import(&text, path, options))
 }
 
 enum Kind {

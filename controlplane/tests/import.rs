@@ -1,26 +1,70 @@
 //! What a document becomes, and that no text makes the importer panic.
 
+mod corpus;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringway_controlplane::openapi::{ImportedApi, import};
+use corpus::round_trips;
+use ringway_controlplane::openapi::{ImportOptions, Imported, import};
 use ringway_controlplane::{Issue, api_file, load_with, process};
 use ringway_core::model::{
-    HttpMethod, HttpProxyIntegration, Integration, IntegrationResponse, Method, MockIntegration,
-    ParameterSource, ParameterTarget, RequestParameter,
+    HttpMethod, Integration, IntegrationResponse, IntegrationType, Method, ParameterSource, ParameterTarget,
+    RequestParameter, ResponseParameter, ResponseSource, ResponseValidation,
 };
 use ringway_core::snapshot::{CompileSettings, Registry, compile};
 
 const YAML: &str = include_str!("../../config/apis/petstore-v2.openapi.yaml");
 
-fn yaml(text: &str) -> Result<ImportedApi, Vec<Issue>> {
-    import(text, Path::new("api.yaml"), "api")
+/// An API whose parts are compiled each in a way of its own.
+const TRANSFORMED: &str = r##"
+openapi: 3.0.1
+info: {title: Transformed}
+x-amazon-apigateway-request-validators: {all: {validateRequestBody: true, validateRequestParameters: true}}
+x-amazon-apigateway-request-validator: all
+x-amazon-apigateway-binary-media-types: [image/png]
+x-amazon-apigateway-gateway-responses:
+  DEFAULT_5XX:
+    responseParameters: {gatewayresponse.header.X-A: method.request.header.A, gatewayresponse.header.X-B: context.requestId}
+    responseTemplates: {application/json: '{"m": $context.error.messageString, "s": "$stageVariables.backend"}'}
+components:
+  schemas:
+    Pet: {type: object, properties: {name: {type: string, pattern: "^[a-z]+$"}, next: {$ref: "#/components/schemas/Pet"}}}
+paths:
+  /pets/{id}/{rest+}:
+    post:
+      parameters: [{name: id, in: path, required: true}, {name: q, in: query, required: true}]
+      requestBody: {content: {application/json: {schema: {$ref: "#/components/schemas/Pet"}}, text/json: {schema: {type: array}}}}
+      responses: {"200": {headers: {X-A: {}}, content: {application/json: {schema: {$ref: "#/components/schemas/Pet"}}}}}
+      x-amazon-apigateway-integration:
+        type: http
+        httpMethod: ANY
+        uri: http://${stageVariables.backend}/pets/{id}?a={rest}
+        requestParameters:
+          integration.request.path.id: method.request.path.id
+          integration.request.path.rest: method.request.body.a[0].b
+          integration.request.querystring.q: method.request.multivaluequerystring.q
+          integration.request.header.X-A: context.identity.sourceIp
+        requestTemplates: {application/json: "#set($a = $input.path('$.a'))\n{\"a\": $input.json('$.b')}"}
+        passthroughBehavior: never
+        contentHandling: CONVERT_TO_TEXT
+        responses:
+          4\d\d: {statusCode: 404, responseTemplates: {application/json: "#foreach($x in [1..3])$x#end"}}
+          default: {statusCode: 200, responseParameters: {method.response.header.X-A: integration.response.body.a}}
+"##;
+
+fn yaml(text: &str) -> Result<Imported, Vec<Issue>> {
+    import(text, Path::new("api.yaml"), &ImportOptions::new("api"))
 }
 
 fn parameter(target: ParameterTarget, source: ParameterSource) -> RequestParameter {
     RequestParameter { target, source }
+}
+
+fn texts(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())).collect()
 }
 
 #[test]
@@ -44,7 +88,9 @@ paths:
           integration.request.path.id: method.request.path.id
           integration.request.path.rest: method.request.path.rest
           integration.request.querystring.q: method.request.querystring.Q
+          integration.request.querystring.b: method.request.body.a.b
           integration.request.header.X-H: method.request.header.H
+          integration.request.header.X-M: method.request.multivalueheader.H
           integration.request.header.X-V: stageVariables.host
           integration.request.header.X-C: context.requestId
           integration.request.header.X-S: "'it''s'"
@@ -58,93 +104,145 @@ paths:
           4\d\d:
             statusCode: 410
             responseTemplates: {text/plain: gone, application/json: "{}"}
-            responseParameters: {method.response.header.X-A: "'a b'"}
+            responseParameters: {method.response.header.X-A: "'a b'", method.response.header.X-B: integration.response.body.c}
           default: {statusCode: "200"}
   /empty: {}
   x-comment: a vendor extension
 "#;
-    let api = yaml(text).unwrap();
-    assert_eq!(api.name, "All");
-    let [resource] = api.deployment.resources.as_slice() else { panic!("{:?}", api.deployment) };
+    let imported = yaml(text).unwrap();
+    assert_eq!((&imported.not_served, &imported.warnings), (&vec![], &vec![]));
+    assert_eq!(imported.rest_api.name, "All");
+    let [resource] = imported.rest_api.resources.as_slice() else { panic!("{:?}", imported.rest_api) };
     assert_eq!(resource.path, "/a/{id}/{rest+}");
-    let proxy = HttpProxyIntegration {
-        uri: "http://${stageVariables.host}/{id}?rest={rest}".into(),
-        http_method: HttpMethod::Any,
+    let proxy = Integration {
+        uri: Some("http://${stageVariables.host}/{id}?rest={rest}".into()),
+        http_method: Some(HttpMethod::Any),
         request_parameters: vec![
             parameter(ParameterTarget::Path("id".into()), ParameterSource::Path("id".into())),
             parameter(ParameterTarget::Path("rest".into()), ParameterSource::Path("rest".into())),
             parameter(ParameterTarget::Query("q".into()), ParameterSource::Query("Q".into())),
+            parameter(ParameterTarget::Query("b".into()), ParameterSource::Body(Some("$.a.b".into()))),
             parameter(ParameterTarget::Header("X-H".into()), ParameterSource::Header("H".into())),
+            parameter(ParameterTarget::Header("X-M".into()), ParameterSource::MultiValueHeader("H".into())),
             parameter(ParameterTarget::Header("X-V".into()), ParameterSource::StageVariable("host".into())),
             parameter(ParameterTarget::Header("X-C".into()), ParameterSource::Context("requestId".into())),
             parameter(ParameterTarget::Header("X-S".into()), ParameterSource::Static("it''s".into())),
         ],
         timeout: Duration::from_millis(50),
+        responses: vec![IntegrationResponse::new(200)],
+        ..Integration::new(IntegrationType::HttpProxy)
     };
-    let mock = MockIntegration {
-        status_code: Some(404),
+    let mock = Integration {
+        request_templates: texts(&[("application/json", "{statusCode: 404}")]),
         responses: vec![
             IntegrationResponse {
                 selection_pattern: Some(r"4\d\d".into()),
-                status_code: 410,
-                response_templates: vec![
-                    ("text/plain".into(), "gone".into()),
-                    ("application/json".into(), "{}".into()),
+                response_templates: texts(&[("text/plain", "gone"), ("application/json", "{}")]),
+                response_parameters: vec![
+                    ResponseParameter { header: "X-A".into(), source: ResponseSource::Static("a b".into()) },
+                    ResponseParameter {
+                        header: "X-B".into(),
+                        source: ResponseSource::Body(Some("$.c".into())),
+                    },
                 ],
-                response_parameters: vec![("X-A".into(), "a b".into())],
+                ..IntegrationResponse::new(410)
             },
-            IntegrationResponse {
-                selection_pattern: None,
-                status_code: 200,
-                response_templates: vec![],
-                response_parameters: vec![],
-            },
+            IntegrationResponse::new(200),
         ],
+        ..Integration::new(IntegrationType::Mock)
     };
-    let expected = [
-        Method { http_method: HttpMethod::Any, integration: Integration::HttpProxy(proxy) },
-        Method { http_method: HttpMethod::Head, integration: Integration::Mock(mock) },
-    ];
+    let expected = [Method::new(HttpMethod::Any, proxy), Method::new(HttpMethod::Head, mock)];
     assert_eq!(resource.methods, expected);
 }
 
 #[test]
+fn the_samples_come_back_from_their_export() {
+    for text in [YAML, TRANSFORMED, include_str!("../../config/apis/petstore-v1.openapi.yaml")] {
+        let options = corpus::options();
+        let imported = import(text, Path::new("api.yaml"), &options).unwrap();
+        assert_eq!(round_trips(&imported), 12);
+    }
+}
+
+#[test]
 fn ids_follow_from_the_content() {
-    let first = yaml(YAML).unwrap();
-    assert_eq!(first.deployment, yaml(YAML).unwrap().deployment);
-    let changed = yaml(&YAML.replace("no-store", "no-cache")).unwrap();
-    assert_ne!(first.deployment.id, changed.deployment.id);
-    let ids = |api: &ImportedApi| -> Vec<String> {
-        api.deployment.resources.iter().map(|resource| resource.id.clone()).collect()
+    let ids = |imported: &Imported| -> Vec<String> {
+        imported.rest_api.resources.iter().map(|resource| resource.id.clone()).collect()
     };
+    let first = yaml(YAML).unwrap();
+    let changed = yaml(&YAML.replace("no-store", "no-cache")).unwrap();
+    assert_ne!(first.rest_api, changed.rest_api);
     assert_eq!(ids(&first), ids(&changed), "a resource keeps its id while its path does");
-    let other_api = import(YAML, Path::new("api.yaml"), "other").unwrap();
+    let other_api = import(YAML, Path::new("api.yaml"), &ImportOptions::new("other")).unwrap();
     assert_ne!(ids(&first), ids(&other_api));
+}
+
+/// Loads one API file that names documents.
+fn load_api(api: &str, documents: &[(&str, &str)]) -> Result<ringway_controlplane::Loaded, Vec<Issue>> {
+    let mut files: BTreeMap<PathBuf, String> =
+        documents.iter().map(|&(name, text)| (PathBuf::from("etc").join(name), text.to_owned())).collect();
+    files.insert("etc/a.toml".into(), api.to_owned());
+    let reader = |path: &Path| files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into());
+    load_with(&[PathBuf::from("etc/a.toml")], &reader)
 }
 
 #[test]
 fn a_stage_may_serve_its_own_document() {
-    let files = BTreeMap::from([
-        (
-            PathBuf::from("etc/a.toml"),
-            "restApiId = \"a\"\nbody = \"v1.yaml\"\n\
-             [[stages]]\nstageName = \"one\"\nvariables = { backend = \"h:1\" }\n\
-             [[stages]]\nstageName = \"two\"\nbody = \"v2.yaml\"\nvariables = { backend = \"h:2\" }\n"
-                .to_owned(),
-        ),
-        (PathBuf::from("etc/v1.yaml"), YAML.replace("Pet store v2", "One")),
-        (PathBuf::from("etc/v2.yaml"), YAML.to_owned()),
-    ]);
-    let reader = |path: &Path| files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into());
-    let loaded = load_with(&[PathBuf::from("etc/a.toml")], &reader).unwrap();
+    let api = "restApiId = \"a\"\nbody = \"v1.yaml\"\n\
+               [[stages]]\nstageName = \"one\"\nvariables = { backend = \"h:1\" }\n\
+               [[stages]]\nstageName = \"two\"\nbody = \"v2.yaml\"\nvariables = { backend = \"h:2\" }\n";
+    let loaded =
+        load_api(api, &[("v1.yaml", &YAML.replace("Pet store v2", "One")), ("v2.yaml", YAML)]).unwrap();
     let api = &loaded.configuration.apis[0];
     assert_eq!(api.name, "One");
     assert_ne!(api.stages[0].deployment.id, api.stages[1].deployment.id);
-    let expected: Vec<PathBuf> = files.keys().cloned().collect();
+    let expected: Vec<PathBuf> = ["etc/a.toml", "etc/v1.yaml", "etc/v2.yaml"].map(PathBuf::from).to_vec();
     assert_eq!(loaded.files, expected);
 
-    let missing = load_with(&[PathBuf::from("etc/b.toml")], &reader).unwrap_err();
-    assert!(missing[0].message.contains("cannot read"), "{}", missing[0]);
+    let missing = load_api("restApiId = \"a\"\nbody = \"v1.yaml\"\nstages = []\n", &[]).unwrap_err();
+    assert!(missing.iter().any(|issue| issue.message.contains("cannot read")), "{missing:?}");
+}
+
+#[test]
+fn a_stage_may_have_a_canary() {
+    let api = "restApiId = \"a\"\nbody = \"v1.yaml\"\n\
+               [[stages]]\nstageName = \"one\"\nvariables = { backend = \"h:1\" }\nresponseValidation = \"observe\"\n\
+               [stages.canarySettings]\npercentTraffic = 12.5\nbody = \"v2.yaml\"\nuseStageCache = true\n\
+               stageVariableOverrides = { backend = \"h:2\", other = \"x\" }\n\
+               [[stages]]\nstageName = \"two\"\nvariables = { backend = \"h:1\" }\n[stages.canarySettings]\n";
+    let loaded =
+        load_api(api, &[("v1.yaml", YAML), ("v2.yaml", &YAML.replace("no-store", "no-cache"))]).unwrap();
+    let [one, two] = loaded.configuration.apis[0].stages.as_slice() else { panic!("two stages") };
+    assert_eq!(one.response_validation, ResponseValidation::Observe);
+    let canary = one.canary.as_ref().unwrap();
+    assert_eq!((canary.percent_traffic, canary.use_stage_cache), (12.5, true));
+    assert_ne!(canary.deployment.id, one.deployment.id);
+    assert_eq!(canary.stage_variable_overrides["backend"], "h:2");
+    // Recorded defaults (tables.md §9.4).
+    let canary = two.canary.as_ref().unwrap();
+    assert_eq!((canary.percent_traffic, canary.use_stage_cache), (0.0, false));
+    assert_eq!(canary.deployment, two.deployment);
+    assert_eq!(
+        (two.response_validation, one.deployment.id.as_str()),
+        (ResponseValidation::Off, two.deployment.id.as_str())
+    );
+}
+
+#[test]
+fn a_body_may_be_made_of_several_documents() {
+    let part = |path: &str, version: &str| {
+        format!(
+            "swagger: '2.0'\ninfo: {{title: t, version: '{version}'}}\nbasePath: /base\npaths:\n  {path}:\n    get:\n      \
+             x-amazon-apigateway-integration: {{type: mock, responses: {{default: {{statusCode: 200}}}}}}\n"
+        )
+    };
+    let api = "restApiId = \"a\"\nbody = [\"one.yaml\", \"two.yaml\"]\nparameters = { basepath = \"prepend\" }\n\
+               [[stages]]\nstageName = \"s\"\n";
+    let documents = [("one.yaml", part("/a", "1")), ("two.yaml", part("/b", "2"))];
+    let loaded = load_api(api, &documents.each_ref().map(|(name, text)| (*name, text.as_str()))).unwrap();
+    let rest_api = &loaded.configuration.apis[0].stages[0].deployment.rest_api;
+    let paths: Vec<_> = rest_api.resources.iter().map(|resource| resource.path.as_str()).collect();
+    assert_eq!((paths, rest_api.version.as_deref()), (vec!["/base/a", "/base/b"], Some("2")));
 }
 
 /// Texts near to valid ones find more than noise does. The generator is fixed, so a failure can be repeated.
@@ -153,21 +251,32 @@ fn no_text_panics() {
     let api_toml = include_str!("../../config/apis/petstore-v1.toml");
     let process_toml = include_str!("../../config/ringway.toml");
     let json = include_str!("../../config/invalid/integrations.openapi.json");
-    let mock = include_str!("../../config/invalid/mock.openapi.yaml");
+    let others = [
+        include_str!("../../config/invalid/mock.openapi.yaml"),
+        include_str!("../../config/invalid/root.openapi.yaml"),
+        include_str!("../../config/invalid/security.openapi.yaml"),
+        include_str!("../../config/invalid/models.openapi.yaml"),
+    ];
     let reader = |path: &Path| match path.to_str() {
         Some("petstore-v1.openapi.yaml") => Ok(YAML.to_owned()),
         _ => Err(io::ErrorKind::NotFound.into()),
     };
+    assert!(compiles_if_it_loads(YAML) && compiles_if_it_loads(TRANSFORMED));
+    let options = ImportOptions::new("api");
     let mut random = Random(0x5eed);
-    let mut compiled = 0;
-    for _ in 0..1500 {
+    let (mut compiled, mut transformed) = (0, 0);
+    for round in 0..1500 {
         compiled += usize::from(compiles_if_it_loads(&random.mutated(YAML)));
-        _ = import(&random.mutated(mock), Path::new("x.yaml"), "api");
-        _ = import(&random.mutated(json), Path::new("x.json"), "api");
+        transformed += usize::from(compiles_if_it_loads(&random.mutated(TRANSFORMED)));
+        _ = import(&random.mutated(others[round % others.len()]), Path::new("x.yaml"), &options);
+        _ = import(&random.mutated(json), Path::new("x.json"), &options);
         _ = api_file::parse(&random.mutated(api_toml), Path::new("x.toml"), &reader);
         _ = process::parse(&random.mutated(process_toml), Path::new("x.toml"));
     }
-    assert!(compiled > 10, "only {compiled} documents were still valid");
+    assert!(
+        compiled > 10 && transformed > 10,
+        "only {compiled} and {transformed} documents were still valid"
+    );
 }
 
 /// Validation comes before compilation, which could not name a place: what the one accepts, the other must too.

@@ -52,7 +52,7 @@ fn document(path: &str) -> String {
 }
 
 fn path_of(api: &Api) -> &str {
-    &api.stages[0].deployment.resources[0].path
+    &api.stages[0].deployment.rest_api.resources[0].path
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn the_samples_load() {
         .iter()
         .map(|api| {
             let stages: Vec<_> = api.stages.iter().map(|stage| stage.stage_name.as_str()).collect();
-            (api.id.as_str(), api.name.as_str(), stages, api.stages[0].deployment.resources.len())
+            (api.id.as_str(), api.name.as_str(), stages, api.stages[0].deployment.rest_api.resources.len())
         })
         .collect();
     assert_eq!(

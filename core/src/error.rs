@@ -7,6 +7,14 @@ pub enum GatewayError {
     MissingAuthenticationToken,
     /// No API answers this host, base path or stage (tables.md §12.3).
     Forbidden,
+    /// A required parameter is missing or blank.
+    BadRequestParameters,
+    /// The body does not fit its model, or cannot be read as what a template needs.
+    BadRequestBody,
+    /// No template is for the type of the body, or its content coding is unknown (tables.md §2, §14.2).
+    UnsupportedMediaType,
+    /// The body did not come in time.
+    RequestTimeout,
     /// No integration response matches, or the integration cannot be called as configured (spec sheet §4).
     ApiConfigurationError,
     /// The integration could not be reached, or closed before it answered.
@@ -78,6 +86,29 @@ impl GatewayError {
             ),
             GatewayError::Forbidden => {
                 ("ACCESS_DENIED", 403, "Forbidden", "ForbiddenException", Fault::Client, false)
+            }
+            GatewayError::BadRequestParameters => (
+                "BAD_REQUEST_PARAMETERS",
+                400,
+                "Missing required request parameters",
+                "BadRequestException",
+                Fault::Client,
+                false,
+            ),
+            GatewayError::BadRequestBody => {
+                ("BAD_REQUEST_BODY", 400, "Invalid request body", "BadRequestException", Fault::Client, false)
+            }
+            GatewayError::UnsupportedMediaType => (
+                "UNSUPPORTED_MEDIA_TYPE",
+                415,
+                "Unsupported Media Type",
+                "BadRequestException",
+                Fault::Client,
+                false,
+            ),
+            // RFC 9110 §15.5.9; AWS names no type for it.
+            GatewayError::RequestTimeout => {
+                ("DEFAULT_4XX", 408, "Request Timeout", "BadRequestException", Fault::Client, true)
             }
             GatewayError::ApiConfigurationError => (
                 "API_CONFIGURATION_ERROR",

@@ -79,6 +79,12 @@ impl RequestId {
         out
     }
 
+    /// A number below `bound`, a power of two: the same for the same id.
+    pub fn below(self, bound: u32) -> u32 {
+        debug_assert!(bound.is_power_of_two());
+        mix(self.low) as u32 & (bound - 1)
+    }
+
     /// The extended request id, as `x-amz-apigw-id` shows it: 16 characters of base64 that end in `=` (tables.md §5.1).
     #[inline]
     pub fn extended(self) -> [u8; 16] {

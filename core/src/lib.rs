@@ -6,8 +6,12 @@
 pub mod error;
 pub mod http1;
 pub mod ids;
+pub mod json;
+pub mod json_path;
+pub mod json_schema;
 pub mod limits;
 pub mod model;
 pub mod pipeline;
 pub mod snapshot;
 pub mod telemetry;
+pub mod vtl;

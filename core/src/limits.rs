@@ -63,3 +63,66 @@ pub const LOG_BATCHES_MAX: usize = 16;
 
 /// Bytes of a batch of log lines. Each one wakes the writer, which costs as much as a thousand lines where it shares the core's CPU.
 pub const LOG_BATCH_BYTES: usize = 256 * 1024;
+
+/// Bytes of all bodies that one core has gathered at a time, for templates, validation and conversion. More: 503. Ours: AWS's payload limit
+/// bounds one body, and a core serves thousands of connections.
+pub const GATHERED_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Steps back that a `pattern` of a schema may cause. More: the value does not match. Ours: it bounds the time of one match.
+pub const PATTERN_STEPS_MAX: usize = 100_000;
+
+/// Bytes of a request body after its content coding is undone (AWS: payload 10 MB). More: 413.
+pub const DECODED_BYTES_MAX: usize = BODY_BYTES_MAX as usize;
+
+/// Nanoseconds that a request body may take where it is read as a whole. Longer: 408. Ours: as long as an integration may (spec sheet §7).
+pub const REQUEST_BODY_NANOS_MAX: u64 = 29_000_000_000;
+
+/// Nesting of objects and arrays in JSON text, and of values that are printed or compared (json-smart: 400). Deeper: the text is
+/// no JSON, the value does not print; a template fails with 500.
+pub const JSON_DEPTH_MAX: usize = 400;
+
+/// Bytes of a number in JSON text (json-smart: 1,000). Longer: the text is no JSON.
+pub const JSON_NUMBER_BYTES_MAX: usize = 1_000;
+
+/// Bytes of a JSONPath expression. Longer: it is malformed. Ours: real ones have a few dozen.
+pub const JSON_PATH_BYTES_MAX: usize = 4_096;
+
+/// Nesting of brackets in the filters of a JSONPath expression. Deeper: it is malformed. Ours: it bounds the stack.
+pub const JSON_PATH_DEPTH_MAX: usize = 32;
+
+/// Values that a JSONPath expression may visit in one evaluation. More: it fails. Ours: several `..` multiply.
+pub const JSON_PATH_VISITS_MAX: u32 = 2_000_000;
+
+/// Bytes that a regular expression of a template or a path may take when compiled. More: the call fails. Ours: it bounds memory.
+pub const VTL_REGEX_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of a mapping template (AWS: 300 KB). Longer: it does not compile.
+pub const VTL_TEMPLATE_BYTES_MAX: usize = 300 * 1024;
+
+/// Nesting of blocks, brackets and texts in quotes when a template is compiled, and of macro calls, evaluations and blocks when it is
+/// rendered. Deeper: it does not compile, or fails with 500. Ours: it bounds the stack.
+pub const VTL_DEPTH_MAX: usize = 64;
+
+/// Operators of one statement of a template, texts in quotes included. More: it does not compile. Ours: it bounds the stack.
+pub const VTL_OPERATORS_MAX: usize = 256;
+
+/// Rounds of a `#foreach` (AWS: 1,000). The loop ends there, as in AWS's Velocity.
+pub const VTL_LOOP_ROUNDS_MAX: u32 = 1_000;
+
+/// Calls of macros within each other (Velocity: 20). Deeper: the template fails with 500.
+pub const VTL_MACRO_DEPTH_MAX: u32 = 20;
+
+/// Steps of one rendering: nodes, references, calls, and the bytes and items they touch, by the hundred. More: 500. Ours: about 0.1 s.
+pub const VTL_STEPS_MAX: u32 = 1_000_000;
+
+/// Bytes that a template may write (AWS: payload 10 MB). More: 500.
+pub const VTL_OUTPUT_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// Bytes of the texts, lists and maps that one rendering makes, whether they still exist or not. More: 500. Ours: it bounds memory.
+pub const VTL_VALUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Templates that one rendering may `#evaluate`. More: 500. Ours: each one is compiled.
+pub const VTL_EVALUATIONS_MAX: u32 = 1_000;
+
+/// `timeoutInMillis` of an integration, and its default (AWS: 29 seconds). More: refused at import.
+pub const INTEGRATION_TIMEOUT_MILLIS_MAX: u64 = 29_000;

@@ -14,6 +14,7 @@ use ringway_ring::wheel::Timer;
 
 use crate::core::{Core, NOT_IDLE, Scratch, Slot, Workspace};
 use crate::exchange::ExchangeEnv;
+use crate::gather::Share;
 use crate::head::{NoHead, read_head};
 use crate::record::{self, CLIENT_CLOSED_REQUEST, Times};
 use crate::relay::{Relayed, relay};
@@ -157,6 +158,8 @@ impl<R: Runtime> Connection<R> {
             deadline: Cell::new(0),
             called: Cell::new(0),
             answered: Cell::new(0),
+            gathered: Cell::new(false),
+            share: Share::of(core),
         };
         let mut exchange = Exchange::new(&input, head, &mut scratch.answer, core.next_id());
         exchange.source_ip = &self.source_ip.text[..self.source_ip.len as usize];

@@ -84,6 +84,8 @@ pub(crate) struct Core<R: Runtime> {
     adopted: RefCell<Rc<Adopted<R>>>,
     ids: RefCell<IdSource>,
     workspaces: RefCell<Stock>,
+    /// Bytes of all bodies that exchanges have gathered; at most `GATHERED_BYTES_MAX`.
+    pub(crate) gathered_bytes: Cell<usize>,
     /// Wall clock minus monotonic clock, in nanoseconds.
     unix_offset: Cell<u64>,
 }
@@ -173,6 +175,7 @@ impl<R: Runtime> Core<R> {
             counters: host.counters,
             ids: RefCell::new(IdSource::new(host.seed)),
             workspaces: RefCell::default(),
+            gathered_bytes: Cell::new(0),
             unix_offset: Cell::new(unix_offset),
         };
         (core, host.mailbox)

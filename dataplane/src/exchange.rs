@@ -10,13 +10,14 @@ use ringway_core::error::{GatewayError, IntegrationFault};
 use ringway_core::http1::{HeadLimits, HeaderId, Method, Parsed, Scan, Version, encode, parse_response};
 use ringway_core::limits::INTERIM_RESPONSES_MAX;
 use ringway_core::pipeline::{Env, Exchange, encode_integration_request};
-use ringway_core::snapshot::HttpProxyPlan;
+use ringway_core::snapshot::HttpCall;
 use ringway_ring::buf::{Buf, SMALL};
 use ringway_ring::net::{Runtime, Stream};
 use ringway_ring::wheel::Timer;
 
 use crate::adopted::Adopted;
 use crate::core::Core;
+use crate::gather::{self, Share};
 use crate::request_body::{RequestBody, UploadError, Upstream, upload};
 use crate::upstream::Lease;
 use crate::watch::{Cut, watch};
@@ -49,6 +50,10 @@ pub(crate) struct ExchangeEnv<'a, R: Runtime> {
     /// When the integration was called, and when its answer was there: the head, or all of it where it was relayed.
     pub(crate) called: Cell<u64>,
     pub(crate) answered: Cell<u64>,
+    /// The body was read before the integration was called: it is part of what the pipeline encodes.
+    pub(crate) gathered: Cell<bool>,
+    /// What it takes of the memory for gathered bodies.
+    pub(crate) share: Share<'a>,
 }
 
 impl<R: Runtime> Env for ExchangeEnv<'_, R> {
@@ -64,7 +69,15 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
         out.extend_from_slice(self.core.clock.borrow_mut().date_line());
     }
 
-    async fn invoke(&self, plan: &HttpProxyPlan, exchange: &mut Exchange<'_>) -> Result<Buf, GatewayError> {
+    async fn read_body(&self, exchange: &mut Exchange<'_>, nanos: u64) -> Result<Vec<u8>, GatewayError> {
+        gather::read_body(self, exchange, nanos).await
+    }
+
+    async fn read_answer(&self, exchange: &mut Exchange<'_>, lease: &Buf) -> Result<Vec<u8>, GatewayError> {
+        gather::read_answer(self, exchange, lease).await
+    }
+
+    async fn invoke(&self, plan: &HttpCall, exchange: &mut Exchange<'_>) -> Result<Buf, GatewayError> {
         let now = self.core.runtime.now();
         self.called.set(now);
         self.deadline.set(now + plan.timeout_nanos);
@@ -98,12 +111,12 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
     /// Whether the integration was sent the whole request: what follows on its connection is a request of its own.
     pub(crate) fn request_is_sent(&self) -> bool {
         let at_once = self.body.borrow().as_ref().is_some_and(RequestBody::is_done);
-        at_once || self.rest.borrow().is_some()
+        at_once || self.gathered.get() || self.rest.borrow().is_some()
     }
 
     /// Sends the request and waits for the head of the answer; sends it again when a kept connection turns out to be stale and that is
     /// safe: no byte of an answer was seen, the whole request is still here, and the method is idempotent (RFC 9110 §9.2.2).
-    async fn call(&self, plan: &HttpProxyPlan, exchange: &mut Exchange<'_>) -> Result<Buf, GatewayError> {
+    async fn call(&self, plan: &HttpCall, exchange: &mut Exchange<'_>) -> Result<Buf, GatewayError> {
         let pool = &self.adopted.pools[plan.endpoint as usize];
         let idempotent = is_idempotent(exchange.integration_method);
         // Nor can a body be sent twice that is not all here.
@@ -137,7 +150,7 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
     }
 
     #[cold]
-    fn prepare_again(&self, plan: &HttpProxyPlan, exchange: &mut Exchange<'_>) -> Result<(), GatewayError> {
+    fn prepare_again(&self, plan: &HttpCall, exchange: &mut Exchange<'_>) -> Result<(), GatewayError> {
         if let Some(body) = self.body.borrow_mut().as_mut() {
             body.rewind();
         }
@@ -288,7 +301,7 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
         self.send_interim(Buf::from(out)).await;
     }
 
-    async fn send_interim(&self, bytes: Buf) -> bool {
+    pub(crate) async fn send_interim(&self, bytes: Buf) -> bool {
         self.torn.set(true);
         let sent = self.client.send(bytes).await.is_ok();
         self.torn.set(false);
@@ -302,10 +315,9 @@ async fn send_and_receive<S: Stream>(stream: &S, out: Buf) -> Option<Buf> {
     let received = if out.len() <= SMALL {
         stream.send_recv(out, SMALL).await
     } else {
-        match stream.send(out).await {
-            Ok(()) => stream.recv(SMALL).await,
-            Err(error) => Err(error),
-        }
+        // A backend may answer before it has read all, and close.
+        let _ = stream.send(out).await;
+        stream.recv(SMALL).await
     };
     received.ok().filter(|bytes| !bytes.is_empty())
 }
@@ -315,7 +327,7 @@ fn is_idempotent(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head | Method::Options | Method::Put | Method::Delete)
 }
 
-fn body_error(error: ringway_core::http1::BodyError) -> GatewayError {
+pub(crate) fn body_error(error: ringway_core::http1::BodyError) -> GatewayError {
     match error.status() {
         413 => GatewayError::RequestTooLarge,
         431 => GatewayError::TrailersTooLarge,

@@ -9,6 +9,7 @@ mod clock;
 mod connection;
 mod core;
 mod exchange;
+mod gather;
 mod head;
 pub mod log;
 #[cfg(feature = "planted-slowdown")]

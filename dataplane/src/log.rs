@@ -106,6 +106,8 @@ mod tests {
             account_id: "",
             error_message: None,
             error_response_type: None,
+            validation_error: None,
+            is_canary: false,
         }
     }
 

@@ -27,6 +27,9 @@ pub(crate) fn finish<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'
     let snapshot = &*env.adopted.snapshot;
     let (called, answered) = (env.called.get(), env.answered.get());
     let integration = answered.saturating_sub(called);
+    if exchange.response_is_invalid {
+        env.core.counters.invalid_responses.add(1);
+    }
     count(&env.core.counters, snapshot, exchange, times, (called != 0).then_some(integration));
     if env.core.log.borrow().is_on() {
         log(env, snapshot, exchange, times, (called != 0).then_some(integration));
@@ -106,7 +109,9 @@ fn log<R: Runtime>(
         deployment_id: stage.map(|stage| &*stage.deployment_id),
         domain_name: without_port(exchange.host()),
         account_id: &snapshot.account_id,
-        error_message: response.map(|response| response.message),
+        error_message: response.map(|_| exchange.error_message()),
+        validation_error: exchange.error_detail.as_ref().map(|detail| &*detail.validation_error_string),
+        is_canary: stage.is_some_and(|stage| stage.is_canary),
         error_response_type: response.map(|response| response.response_type),
     };
     let format = stage.map_or(&snapshot.default_log_format, |stage| &stage.log_format);

@@ -70,6 +70,17 @@ impl RequestBody {
         Ok(at)
     }
 
+    /// Appends the bytes of the body itself that `input` holds; returns how many bytes of `input` it took.
+    pub(crate) fn gather(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, BodyError> {
+        let mut at = 0;
+        while at < input.len() && !self.decoder.is_done() {
+            let piece = self.decoder.decode(&input[at..])?;
+            out.extend_from_slice(&input[at..][piece.data]);
+            at += piece.consumed;
+        }
+        Ok(at)
+    }
+
     /// Takes the body from `input` without passing it on: how many bytes, if it is all there.
     pub(crate) fn skip(&mut self, input: &[u8]) -> Option<usize> {
         let mut at = 0;

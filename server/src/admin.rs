@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use axum::serve::Listener;
+use ringway_controlplane::export::{ExportOptions, Extensions, export};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
 use ringway_ring::native::RingCounters;
@@ -70,6 +71,8 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
         .route("/reload", post(reload))
+        .route("/apis", get(apis))
+        .route("/apis/{api}/stages/{stage}", get(stage))
         .layer(middleware::from_fn_with_state(admin.clone(), guard))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(admin)
@@ -115,6 +118,7 @@ async fn index(State(admin): State<Arc<Admin>>) -> Html<String> {
          <li><a href=\"/healthz\">/healthz</a> the process lives\
          <li><a href=\"/readyz\">/readyz</a> it takes requests; the last reload\
          <li><a href=\"/metrics\">/metrics</a> Prometheus text\
+         <li><a href=\"/apis\">/apis</a> what is served; /apis/ID/stages/NAME as an OpenAPI document\
          <li><code>curl -X POST http://HOST:PORT/reload</code> loads the API files again</ul>\n",
         admin.cores.len(),
         admin.driver,
@@ -168,6 +172,37 @@ async fn reload(State(admin): State<Arc<Admin>>) -> Response {
         Err(_) => {
             message(StatusCode::GATEWAY_TIMEOUT, "the reload takes long: GET /readyz tells its outcome")
         }
+    }
+}
+
+/// The APIs with their stages.
+async fn apis(State(admin): State<Arc<Admin>>) -> Response {
+    let status = admin.status.load();
+    let apis = status.apis.iter().map(|api| {
+        let stages = api
+            .stages
+            .iter()
+            .map(|stage| json!({"stageName": stage.stage_name, "deploymentId": stage.deployment.id}));
+        json!({"id": api.id, "name": api.name, "stages": stages.collect::<Vec<_>>()})
+    });
+    Json(json!({ "items": apis.collect::<Vec<_>>() })).into_response()
+}
+
+/// What a stage serves, as an OpenAPI document with AWS's extensions.
+async fn stage(State(admin): State<Arc<Admin>>, Path((api, stage)): Path<(String, String)>) -> Response {
+    let status = admin.status.load();
+    let stages = status.apis.iter().filter(|known| known.id == api).flat_map(|api| &api.stages);
+    let Some(stage) = stages.into_iter().find(|known| known.stage_name == stage) else {
+        return (StatusCode::NOT_FOUND, "no such stage; GET /apis lists them\n").into_response();
+    };
+    let options = ExportOptions {
+        extensions: Extensions::APIGATEWAY,
+        stage_name: Some(stage.stage_name.clone()),
+        ..ExportOptions::default()
+    };
+    match export(&stage.deployment.rest_api, &options) {
+        Ok(document) => ([(header::CONTENT_TYPE, "application/json")], document.to_pretty()).into_response(),
+        Err(problems) => (StatusCode::CONFLICT, problems.join("\n")).into_response(),
     }
 }
 

@@ -69,7 +69,7 @@ fn api_line(api: &Api) -> String {
         .stages
         .iter()
         .map(|stage| {
-            let methods = stage.deployment.resources.iter().map(|r| r.methods.len()).sum();
+            let methods = stage.deployment.rest_api.resources.iter().map(|r| r.methods.len()).sum();
             format!("{} ({})", stage.stage_name, plural(methods, "route"))
         })
         .collect();

@@ -45,6 +45,15 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Print every issue of configuration files and OpenAPI documents; exit 64 if there is one
     Check(CheckArgs),
+    /// Send one request through a stage of an API file and print every step, as AWS's execution log does
+    Invoke(InvokeArgs),
+    /// Render, trace, check and test mapping templates
+    #[command(subcommand)]
+    Template(TemplateCommand),
+    /// Print which routes, integrations, models and limits differ between two APIs; exit 1 if any does
+    Diff(DiffArgs),
+    /// Print an API as an OpenAPI document
+    Export(ExportArgs),
     /// Serve a sample pet store with a sample backend, and print curl lines to paste
     Demo(DemoArgs),
 }
@@ -83,6 +92,112 @@ pub(crate) struct CheckArgs {
     /// Files to check
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+}
+
+const INVOKE_HELP: &str = "\
+The request takes the way that a served one takes; the backend is really called. Nothing has to be running.
+
+Example:
+  ringway invoke config/apis/petstore-v1.toml --stage dev --method GET '/pets/7?full=true' -H 'Accept: application/json'";
+
+#[derive(Debug, Args)]
+#[command(after_help = INVOKE_HELP)]
+pub(crate) struct InvokeArgs {
+    /// The API file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The path below the stage, with its query string
+    #[arg(value_name = "PATH", default_value = "/")]
+    pub(crate) path: String,
+    /// The stage
+    #[arg(long)]
+    pub(crate) stage: String,
+    /// The method
+    #[arg(short = 'X', long, default_value = "GET")]
+    pub(crate) method: String,
+    /// A header of the request, as in `-H 'Accept: text/html'`; may be given again
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+    /// The body of the request
+    #[arg(short, long)]
+    pub(crate) body: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TemplateCommand {
+    /// Render a template and print the result
+    Render(RenderArgs),
+    /// Render a template and print every reference with its value, and every branch
+    Trace(RenderArgs),
+    /// Print errors, and what is most likely a mistake; exit 64 if there is an error
+    Lint {
+        /// Templates
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Run the cases beside each template: those of pets.vtl are in pets.test.json; exit 64 if one fails
+    #[command(after_help = TEST_HELP)]
+    Test {
+        /// Templates
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+const TEST_HELP: &str = r#"The cases are a list. `expect` is the whole text, `expectJson` a value, `expectOverrides` what the template sets:
+  [{"name": "one pet", "body": {"id": 7}, "params": {"querystring": {"full": "true"}}, "context": {"stage": "dev"},
+    "stageVariables": {"tier": "gold"}, "expectJson": {"id": 7, "stage": "dev"}}]"#;
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArgs {
+    /// The template
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What it sees: JSON with body, params, context and stageVariables
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) exchange: Option<PathBuf>,
+    /// The body, in place of that of the exchange
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) body: Option<PathBuf>,
+}
+
+const DIFF_HELP: &str = "\
+An API is an OpenAPI document, a stage of an API file, or what a running gateway serves.
+
+Examples:
+  ringway diff pets-v1.openapi.yaml pets-v2.openapi.yaml
+  ringway diff apis/pets.toml#prod apis/pets.toml#dev
+  ringway diff http://127.0.0.1:9901/apis/petstore01/stages/prod pets-v2.openapi.yaml";
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_HELP)]
+pub(crate) struct DiffArgs {
+    /// What is there
+    pub(crate) old: String,
+    /// What would be there
+    pub(crate) new: String,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "What an API may be: see `ringway diff --help`.")]
+pub(crate) struct ExportArgs {
+    /// The API
+    pub(crate) api: String,
+    /// `oas30` (OpenAPI 3.0) or `swagger` (Swagger 2.0)
+    #[arg(long, default_value = "oas30")]
+    pub(crate) format: String,
+    /// AWS's extensions: a list of apigateway, integrations, authorizers, documentation
+    #[arg(long, default_value = "apigateway")]
+    pub(crate) extensions: String,
+    /// As YAML
+    #[arg(long)]
+    pub(crate) yaml: bool,
+    /// The stage, which becomes the base path
+    #[arg(long)]
+    pub(crate) stage: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -9,15 +9,18 @@ mod banner;
 mod boot;
 mod check;
 mod cli;
+mod compare;
 mod cores;
 mod demo;
 mod host;
+mod invoke;
 mod log_writer;
 mod metrics;
 mod reload;
 mod resolver;
 mod sample_backend;
 mod signals;
+mod template;
 mod watch_files;
 
 use std::io::IsTerminal;
@@ -44,6 +47,10 @@ fn main() -> ExitCode {
     let code = match cli.command {
         cli::Command::Serve(arguments) => boot::serve(&arguments.config, arguments.driver, ""),
         cli::Command::Check(arguments) => check::run(&arguments.files),
+        cli::Command::Template(command) => template::run(&command),
+        cli::Command::Diff(arguments) => compare::diff(&arguments),
+        cli::Command::Export(arguments) => compare::export_document(&arguments),
+        cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
     };
     code.into()

@@ -43,7 +43,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// A counter of [`CoreCounters`] by its name, its help and where it is.
 type PerCore = (&'static str, &'static str, fn(&CoreCounters) -> &Counter);
 
-const PER_CORE_COUNTERS: [PerCore; 12] = [
+const PER_CORE_COUNTERS: [PerCore; 13] = [
     ("ringway_core_requests_total", "Requests that began, by core: the balance between cores.", |c| {
         &c.requests
     }),
@@ -59,6 +59,9 @@ const PER_CORE_COUNTERS: [PerCore; 12] = [
     }),
     ("ringway_client_aborts_total", "Clients that left before their answer was complete.", |c| {
         &c.client_aborts
+    }),
+    ("ringway_invalid_responses_total", "Answers that do not fit the model of their method response.", |c| {
+        &c.invalid_responses
     }),
     ("ringway_integration_timeouts_total", "Integrations that did not answer in time.", |c| &c.timeouts),
     ("ringway_upstream_connects_total", "Connections made to integrations.", |c| &c.upstream_connects),

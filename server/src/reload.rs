@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use ringway_controlplane::process::ProcessConfig;
 use ringway_controlplane::{Issue, Loader};
-use ringway_core::model::Configuration;
+use ringway_core::model::{Api, Configuration};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::snapshot::{
     self, CompileSettings, EndpointAddresses, Registry, RouteLabels, Snapshot, StageLabels,
@@ -89,6 +89,8 @@ pub(crate) struct Status {
     pub(crate) routes: Arc<Vec<RouteLabels>>,
     /// Names of the metric slots.
     pub(crate) stages: Arc<Vec<StageLabels>>,
+    /// What is served.
+    pub(crate) apis: Vec<Arc<Api>>,
 }
 
 /// Where the configuration comes from and how it is compiled; the same for the first time and for every other.
@@ -114,7 +116,7 @@ pub(crate) struct Candidate {
 /// APIs, and routes of all their stages.
 fn size(configuration: &Configuration) -> (usize, usize) {
     let stages = configuration.apis.iter().flat_map(|api| &api.stages);
-    let routes = stages.flat_map(|s| &s.deployment.resources).map(|r| r.methods.len()).sum();
+    let routes = stages.flat_map(|s| &s.deployment.rest_api.resources).map(|r| r.methods.len()).sum();
     (configuration.apis.len(), routes)
 }
 
@@ -130,6 +132,7 @@ impl Status {
             attempts: [1, 0],
             routes: registry.route_labels().clone(),
             stages: registry.stage_labels().clone(),
+            apis: configuration.apis.clone(),
         }
     }
 }
@@ -284,6 +287,9 @@ impl Worker {
         prepare(&self.memory.registry, &self.cores, &self.endpoints);
         let (generation, old) = self.publisher.publish(candidate.snapshot);
         self.retired.push(old);
+        let mut status = Status::clone(&self.status.load());
+        status.apis = candidate.configuration.apis;
+        self.status.store(Arc::new(status));
         Ok(Published { generation, apis, routes, millis: started.elapsed().as_millis() as u64 })
     }
 

@@ -47,5 +47,7 @@ fn record() -> LogRecord<'static> {
         account_id: "123456789012",
         error_message: None,
         error_response_type: None,
+        validation_error: None,
+        is_canary: false,
     }
 }

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use ringway_core::error::GatewayError;
 use ringway_core::http1::{
@@ -12,13 +11,13 @@ use ringway_core::http1::{
 };
 use ringway_core::ids::IdSource;
 use ringway_core::model::{
-    Api, BasePathMapping, Configuration, Deployment, DomainName, HttpMethod, HttpProxyIntegration,
-    Integration, IntegrationResponse, Method, MockIntegration, ParameterSource, ParameterTarget,
-    RequestParameter, Resource, Stage,
+    Api, BasePathMapping, Configuration, Deployment, DomainName, HttpMethod, Integration,
+    IntegrationResponse, IntegrationType, Method, Model, ParameterSource, ParameterTarget, RequestParameter,
+    RequestValidator, Resource, ResponseParameter, ResponseSource, RestApi, Stage,
 };
 use ringway_core::pipeline::{Env, Exchange, encode_integration_request, serve};
 use ringway_core::snapshot::{
-    CompileSettings, HttpProxyPlan, IntegrationPlan, Registry, RoutePlan, Snapshot, compile,
+    CompileSettings, HttpCall, IntegrationPlan, Registry, RoutePlan, Snapshot, compile,
 };
 use ringway_core::telemetry::access_log::PRESET_JSON;
 
@@ -27,6 +26,7 @@ use super::{Prepared, Row, heads};
 pub(super) const FUNCTIONS: &[Row] = &[
     ("serve/mock", 2048, || answer("/dev/health")),
     ("serve/http_proxy", 2048, || answer("/dev/pets/42")),
+    ("serve/transformed", 512, transformed),
     ("integration_request/http_proxy", 2048, integration_request),
 ];
 
@@ -36,6 +36,7 @@ const NOW: u64 = 1_674_162_806_123;
 /// A core whose integration answers at once. Its buffers are used again, as those of a core are.
 struct AnsweredEnv {
     buffers: RefCell<Vec<Vec<u8>>>,
+    answer: &'static [u8],
 }
 
 impl Env for AnsweredEnv {
@@ -49,18 +50,26 @@ impl Env for AnsweredEnv {
         out.extend_from_slice(b"Date: Thu, 19 Jan 2023 21:13:26 GMT\r\n");
     }
 
-    async fn invoke(
-        &self,
-        _: &HttpProxyPlan,
-        exchange: &mut Exchange<'_>,
-    ) -> Result<&'static [u8], GatewayError> {
-        let bytes = heads::SHORT_ANSWER.as_bytes();
+    async fn invoke(&self, _: &HttpCall, exchange: &mut Exchange<'_>) -> Result<&'static [u8], GatewayError> {
+        let bytes = self.answer;
         let limits = HeadLimits::default();
         let method = exchange.integration_method;
         match parse_response(bytes, &mut Scan::default(), &limits, method, exchange.answer) {
             Ok(Parsed::Complete) => Ok(bytes),
             _ => Err(GatewayError::BadIntegrationResponse),
         }
+    }
+
+    async fn read_body(&self, exchange: &mut Exchange<'_>, _: u64) -> Result<Vec<u8>, GatewayError> {
+        Ok(exchange.bytes[exchange.head.len..].to_vec())
+    }
+
+    async fn read_answer(
+        &self,
+        exchange: &mut Exchange<'_>,
+        lease: &&'static [u8],
+    ) -> Result<Vec<u8>, GatewayError> {
+        Ok(lease[exchange.answer.len..].to_vec())
     }
 }
 
@@ -74,8 +83,27 @@ impl AnsweredEnv {
 /// Everything that happens to a parsed request until its answer is encoded.
 fn answer(path: &str) -> Prepared {
     let (bytes, head) = request(path);
+    prepared(bytes, head, heads::SHORT_ANSWER.as_bytes())
+}
+
+/// As [`answer`], with a body of a kilobyte that is validated and transformed, and an answer of as much that is transformed too.
+fn transformed() -> Prepared {
+    let text = format!(
+        "POST /dev/transformed HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{ORDER}",
+        ORDER.len()
+    );
+    let mut head = RequestHead::default();
+    let parsed = parse_request(text.as_bytes(), &mut Scan::default(), &HeadLimits::default(), &mut head);
+    assert_eq!(parsed, Ok(Parsed::Complete));
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{ORDER}", ORDER.len());
+    prepared(text.into_bytes(), head, answer.leak().as_bytes())
+}
+
+fn prepared(bytes: Vec<u8>, head: RequestHead, backend: &'static [u8]) -> Prepared {
     let snapshot = snapshot();
-    let env = AnsweredEnv { buffers: RefCell::new(vec![Vec::with_capacity(8192), Vec::with_capacity(8192)]) };
+    let buffers = RefCell::new(vec![Vec::with_capacity(8192), Vec::with_capacity(8192)]);
+    let env = AnsweredEnv { buffers, answer: backend };
     let (mut answer, mut ids) = (ResponseHead::default(), IdSource::new(1));
     let mut call = move || {
         let mut exchange = Exchange::new(black_box(&bytes), &head, &mut answer, ids.next_id());
@@ -145,7 +173,7 @@ fn snapshot() -> Snapshot {
     let resource = |path: &str, integration| Resource {
         id: format!("id{}", path.len()),
         path: path.into(),
-        methods: vec![Method { http_method: HttpMethod::Any, integration }],
+        methods: vec![Method::new(HttpMethod::Any, integration)],
     };
     let resources = vec![
         resource("/pets", proxy("http://10.0.0.1:9000/pets", None)),
@@ -154,13 +182,24 @@ fn snapshot() -> Snapshot {
         resource("/orders/{orderId}", proxy("http://10.0.0.1:9000/orders/{orderId}", Some("orderId"))),
         resource("/files/{proxy+}", proxy("http://10.0.0.1:9000/files/{proxy}", Some("proxy"))),
         resource("/health", mock()),
+        resource("/transformed", transforming()),
     ];
-    let stage = Stage {
-        stage_name: "dev".into(),
-        deployment: Deployment { id: "d1".into(), resources }.into(),
-        variables: Default::default(),
-        access_log_format: None,
-    };
+    let mut rest_api = RestApi { name: "pets".into(), resources, ..RestApi::default() };
+    let validated = &mut rest_api.resources.last_mut().expect("there are resources").methods[0];
+    validated.request_validator = Some("body".into());
+    validated.request_models = [("application/json".to_owned(), "Order".to_owned())].into();
+    rest_api.request_validators.push(RequestValidator {
+        name: "body".into(),
+        validate_request_body: true,
+        validate_request_parameters: false,
+    });
+    rest_api.models.push(Model {
+        name: "Order".into(),
+        content_type: "application/json".into(),
+        description: None,
+        schema: SCHEMA.into(),
+    });
+    let stage = Stage::new("dev", Deployment { id: "d1".into(), rest_api }.into());
     let mapping = BasePathMapping { base_path: String::new(), rest_api_id: "petstore01".into(), stage: None };
     let configuration = Configuration {
         apis: vec![Api { id: "petstore01".into(), name: "pets".into(), stages: vec![stage] }.into()],
@@ -183,22 +222,60 @@ fn proxy(uri: &str, path_parameter: Option<&str>) -> Integration {
         target: ParameterTarget::Path(name.into()),
         source: ParameterSource::Path(name.into()),
     };
-    Integration::HttpProxy(HttpProxyIntegration {
-        uri: uri.into(),
-        http_method: HttpMethod::Any,
+    Integration {
+        uri: Some(uri.into()),
+        http_method: Some(HttpMethod::Any),
         request_parameters: path_parameter.map(parameter).into_iter().collect(),
-        timeout: Duration::from_millis(29_000),
-    })
+        ..Integration::new(IntegrationType::HttpProxy)
+    }
+}
+
+/// An order of ten lines: a kilobyte.
+const ORDER: &str = include_str!("order.json").trim_ascii();
+
+const SCHEMA: &str = r#"{"type":"object","required":["id","customer","lines"],"properties":{"id":{"type":"integer"},
+"customer":{"type":"object","required":["name"],"properties":{"name":{"type":"string"},"email":{"type":"string"}}},
+"lines":{"type":"array","items":{"type":"object","required":["sku","count"],"properties":{"sku":{"type":"string","maxLength":20},
+"title":{"type":"string"},"count":{"type":"integer","minimum":1},"price":{"type":"number","minimum":0}}}}}}"#;
+
+/// Both directions have a template.
+fn transforming() -> Integration {
+    Integration {
+        uri: Some("http://10.0.0.1:9000/orders".into()),
+        http_method: Some(HttpMethod::Post),
+        request_templates: vec![(
+            "application/json".into(),
+            concat!(
+                r#"#set($order = $input.path('$')){"orderId": $order.id, "to": "$order.customer.name", "mail": "$order.customer.email", "#,
+                r#""address": "$order.customer.street, $order.customer.city", "#,
+                r#""stage": "$context.stage", "requestId": "$context.requestId", "#,
+                r#""items": [#foreach($line in $order.lines){"sku": "$line.sku", "n": $line.count, "each": $line.price}"#,
+                r#"#if($foreach.hasNext), #end#end], "note": "$util.escapeJavaScript($order.note)"}"#,
+            )
+            .into(),
+        )],
+        responses: vec![IntegrationResponse {
+            response_templates: vec![(
+                "application/json".into(),
+                r#"{"id": $input.json('$.id'), "customer": $input.json('$.customer'), "first": $input.json('$.lines[0]')}"#.into(),
+            )],
+            ..IntegrationResponse::new(200)
+        }],
+        ..Integration::new(IntegrationType::Http)
+    }
 }
 
 fn mock() -> Integration {
-    Integration::Mock(MockIntegration {
-        status_code: Some(200),
+    Integration {
+        request_templates: vec![("application/json".into(), "{\"statusCode\": 200}".into())],
         responses: vec![IntegrationResponse {
-            selection_pattern: None,
-            status_code: 200,
             response_templates: vec![("application/json".into(), "{\"ok\":true}".into())],
-            response_parameters: vec![("X-Mock".into(), "yes".into())],
+            response_parameters: vec![ResponseParameter {
+                header: "X-Mock".into(),
+                source: ResponseSource::Static("yes".into()),
+            }],
+            ..IntegrationResponse::new(200)
         }],
-    })
+        ..Integration::new(IntegrationType::Mock)
+    }
 }

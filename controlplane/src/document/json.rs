@@ -4,13 +4,7 @@ use super::{Budget, DEPTH_MAX, Entry, LineIndex, Node, SyntaxError, Value, too_d
 
 /// Parses strict JSON.
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    Parser::new(text, false).document()
-}
-
-/// Parses JSON whose member names may stand without quotes, as API Gateway reads the output of a MOCK request template
-/// (`{statusCode: 200}`, spec sheet §4).
-pub(crate) fn parse_lax(text: &str) -> Result<Node, SyntaxError> {
-    Parser::new(text, true).document()
+    Parser::new(text).document()
 }
 
 struct Parser<'t> {
@@ -18,14 +12,13 @@ struct Parser<'t> {
     offset: usize,
     lines: LineIndex<'t>,
     budget: Budget,
-    lax: bool,
 }
 
 type Parsed<T> = Result<T, SyntaxError>;
 
 impl<'t> Parser<'t> {
-    fn new(text: &'t str, lax: bool) -> Self {
-        Self { text, offset: 0, lines: LineIndex::new(text), budget: Budget::default(), lax }
+    fn new(text: &'t str) -> Self {
+        Self { text, offset: 0, lines: LineIndex::new(text), budget: Budget::default() }
     }
 
     fn document(mut self) -> Parsed<Node> {
@@ -86,7 +79,6 @@ impl<'t> Parser<'t> {
             let position = self.lines.position(self.offset);
             let key = match first {
                 Some(b'"') => self.string()?,
-                Some(b'a'..=b'z' | b'A'..=b'Z' | b'_') if self.lax => self.bare_name(),
                 _ => return Err(self.error("expected a member name in double quotes")),
             };
             if !self.take(b':') {
@@ -118,10 +110,6 @@ impl<'t> Parser<'t> {
                 return Err(self.error("expected `,` or `]` after an item"));
             }
         }
-    }
-
-    fn bare_name(&mut self) -> String {
-        self.while_bytes(|byte| byte.is_ascii_alphanumeric() || byte == b'_').to_owned()
     }
 
     fn while_bytes(&mut self, belongs: impl Fn(u8) -> bool) -> &'t str {
@@ -305,13 +293,6 @@ mod tests {
         assert_eq!(entries[0].value.position, Position { line: 2, column: 8 });
         let Value::Sequence(items) = &entries[1].value.value else { panic!("no sequence") };
         assert_eq!(items[0].position, Position { line: 4, column: 2 });
-    }
-
-    #[test]
-    fn lax_names_only_where_asked() {
-        assert!(parse_lax("{statusCode: 200}").is_ok());
-        assert!(parse("{statusCode: 200}").is_err());
-        assert!(parse_lax("{status-code: 200}").is_err());
     }
 
     #[test]

@@ -11,8 +11,6 @@ use std::path::Path;
 use crate::cursor::Cursor;
 use crate::issue::{Issues, quoted};
 
-pub(crate) use json::parse_lax as parse_lax_json;
-
 /// Largest file, in bytes: AWS's limit for an import (spec sheet §7).
 pub(crate) const FILE_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Largest TOML file, in bytes. Ours: its parser counts no nodes, and the files are written by hand.
@@ -20,7 +18,7 @@ const TOML_BYTES_MAX: usize = 1024 * 1024;
 /// Deepest nesting.
 const DEPTH_MAX: usize = 100;
 /// Most nodes, with every alias counted as what it stands for.
-const NODES_MAX: usize = 500_000;
+pub(crate) const NODES_MAX: usize = 500_000;
 /// Most bytes of text, with every alias counted as what it stands for.
 const TEXT_BYTES_MAX: usize = 2 * FILE_BYTES_MAX;
 
@@ -81,6 +79,20 @@ pub(crate) fn parse(text: &str, issues: &mut Issues<'_>) -> Option<Node> {
     let looks_like_json = text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']);
     let parse = if !is_yaml && looks_like_json { json::parse } else { yaml::parse };
     finish(text, FILE_BYTES_MAX, issues, |text| parse(text).map_err(|error| vec![error]))
+}
+
+/// Parses strict JSON that a model holds; `None` when it is none.
+pub(crate) fn parse_json(text: &str) -> Option<Node> {
+    json::parse(text).ok()
+}
+
+/// Nodes below and including `node`; what a reference to it costs.
+pub(crate) fn nodes_of(node: &Node) -> usize {
+    match &node.value {
+        Value::Sequence(items) => items.iter().map(nodes_of).sum::<usize>() + 1,
+        Value::Mapping(entries) => entries.iter().map(|entry| nodes_of(&entry.value) + 1).sum::<usize>() + 1,
+        _ => 1,
+    }
 }
 
 /// Parses TOML.

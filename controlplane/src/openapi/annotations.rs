@@ -1,92 +1,98 @@
-//! The parts of a document that change nothing in what is served, and the extensions that would.
+//! Keys: extensions that are known at a place, that stand at a wrong one, or that belong to another kind of API.
 
+use super::importer::Importer;
 use crate::cursor::{Cursor, nearest};
-use crate::issue::{Issues, quoted};
+use crate::issue::quoted;
 
 const PREFIX: &str = "x-amazon-apigateway-";
 
-/// Extensions that only annotate: documentation parts, the version of the export format, the value of a tag.
-const HARMLESS: [&str; 3] = ["documentation", "importexport-version", "tag-value"];
+/// The prefix of what only Ringway writes, where a format has no place for it: an export to Swagger 2.0 needs some.
+pub(crate) const OWN_PREFIX: &str = "x-ringway-";
 
-/// Extensions of AWS (spec sheet §13) that would change what is served.
-const NOT_BUILT: [&str; 17] = [
-    "any-method",
-    "api-key-source",
-    "auth",
-    "authorizer",
-    "authtype",
-    "binary-media-types",
-    "cors",
-    "endpoint-access-mode",
-    "endpoint-configuration",
-    "gateway-responses",
-    "integration",
-    "integrations",
-    "minimum-compression-size",
-    "policy",
-    "request-validator",
-    "request-validators",
-    "security-policy",
+/// Every extension of AWS (spec sheet §13) and where it stands (tables.md §10).
+const KNOWN: [(&str, &str); 20] = [
+    ("any-method", "in a path"),
+    ("api-key-source", "at the root"),
+    ("auth", "in an operation"),
+    ("authorizer", "in a security scheme"),
+    ("authtype", "in a security scheme"),
+    ("binary-media-types", "at the root"),
+    ("cors", "at the root"),
+    ("documentation", "at the root"),
+    ("endpoint-access-mode", "at the root"),
+    ("endpoint-configuration", "at the root, or in an entry of `servers`"),
+    ("gateway-responses", "at the root"),
+    ("importexport-version", "at the root"),
+    ("integration", "in an operation"),
+    ("integrations", "in `components`"),
+    ("minimum-compression-size", "at the root"),
+    ("policy", "at the root"),
+    ("request-validator", "at the root, or in an operation"),
+    ("request-validators", "at the root"),
+    ("security-policy", "at the root"),
+    ("tag-value", "in an entry of the root's `tags`"),
 ];
 
 /// Keys below which anything may stand that only looks like an extension.
 const FREE_FORM: [&str; 4] = ["example", "examples", "default", "enum"];
 
-/// Checks the keys of a mapping against those known at this place, and its extensions.
-pub(super) fn check_keys(issues: &mut Issues<'_>, cursor: &Cursor<'_>, known: &[&str]) {
-    for (key, member) in cursor.entries() {
-        if known.contains(&key) {
-            continue;
-        }
-        if key.starts_with("x-") {
-            check_extension(issues, &member, key);
-        } else {
-            issues.unknown_key(&member, key, known.iter().copied());
-        }
-    }
+/// The key of an extension of AWS.
+pub(super) fn full_name(name: &str) -> String {
+    format!("{PREFIX}{name}")
 }
 
-/// Checks one extension that the reader of its place does not build. Vendor extensions (`x-…`) are annotations by
-/// definition.
-pub(super) fn check_extension(issues: &mut Issues<'_>, cursor: &Cursor<'_>, key: &str) {
-    let Some(name) = key.strip_prefix(PREFIX) else { return };
-    if HARMLESS.contains(&name) {
-        return;
+impl<'a> Importer<'_, 'a> {
+    /// Reports a key that is neither one of the extensions `read` nor one of `known`. Extensions of other vendors are annotations by
+    /// definition.
+    pub(super) fn extension_or_unknown(
+        &mut self,
+        key: &str,
+        cursor: &Cursor<'a>,
+        read: &[&str],
+        known: &[&str],
+    ) {
+        match key.strip_prefix(PREFIX) {
+            Some(name) if read.contains(&name) => {}
+            Some(name) => self.extension(key, name, cursor),
+            None if key.starts_with("x-") || known.contains(&key) => {}
+            None => self.unknown_key(cursor, key, known),
+        }
     }
-    if !NOT_BUILT.contains(&name) {
-        let help = nearest(name, NOT_BUILT).map(|name| format!("did you mean `{PREFIX}{name}`?"));
-        issues.at_key(cursor, format!("{} is no extension of API Gateway", quoted(key)), help);
-    } else if matches!(name, "integration" | "any-method") {
-        let place = if name == "integration" { "in an operation" } else { "in a path" };
-        issues.at_key(cursor, format!("not valid: `{key}` stands {place}"), None);
-    } else {
-        issues.at_key(cursor, format!("`{key}` is not built yet"), None);
+
+    /// Reports an extension of AWS that nothing reads at its place.
+    fn extension(&mut self, key: &str, name: &str, cursor: &Cursor<'a>) {
+        if name == "cors" {
+            self.errors.at_key(
+                cursor,
+                format!("`{key}` is for HTTP APIs only (tables.md §10)"),
+                Some(
+                    "a REST API answers preflight requests by an `options` operation with a MOCK integration"
+                        .into(),
+                ),
+            );
+        } else if matches!(name, "importexport-version" | "tag-value") {
+            // The first names the format of an HTTP API's export; the second is read where it means something.
+        } else if let Some((_, place)) = KNOWN.iter().find(|(known, _)| *known == name) {
+            self.not_served.at_key(cursor, format!("`{key}` has no effect here: it stands {place}"), None);
+        } else {
+            let help = nearest(name, KNOWN.map(|(known, _)| known))
+                .map(|name| format!("did you mean `{PREFIX}{name}`?"));
+            self.not_served.at_key(cursor, format!("{} is no extension of API Gateway", quoted(key)), help);
+        }
     }
 }
 
 /// Looks for extensions in a part that otherwise changes nothing in what is served.
-pub(super) fn scan(issues: &mut Issues<'_>, cursor: &Cursor<'_>) {
+pub(super) fn scan<'a>(importer: &mut Importer<'_, 'a>, cursor: &Cursor<'a>) {
+    if importer.errors.is_intrinsic(cursor, "a value") {
+        return;
+    }
     for (key, member) in cursor.entries() {
-        if key.starts_with("x-") {
-            check_extension(issues, &member, key);
-        } else if !FREE_FORM.contains(&key) {
-            scan(issues, &member);
+        match key.strip_prefix(PREFIX) {
+            Some(name) => importer.extension(key, name, &member),
+            None if FREE_FORM.contains(&key) || key.starts_with("x-") => {}
+            None => scan(importer, &member),
         }
     }
-    cursor.items().for_each(|item| scan(issues, &item));
-}
-
-/// `security` that asks for something: nothing here could check it, and serving without the check would open the API.
-/// A root-level requirement counts for every operation (tables.md §16).
-pub(super) fn check_security(issues: &mut Issues<'_>, cursor: &Cursor<'_>) {
-    let Some(requirements) = issues.sequence(cursor) else { return };
-    for requirement in requirements {
-        if !requirement.is_empty_collection() {
-            issues.at_with_help(
-                &requirement,
-                "`security` is not built yet: the gateway cannot check this requirement",
-                "remove it only if the operations may be called by anyone",
-            );
-        }
-    }
+    cursor.items().for_each(|item| scan(importer, &item));
 }

@@ -1,18 +1,29 @@
 //! One operation of a path: a method and what answers it.
 
-use ringway_core::model::{HttpMethod, Method};
+use std::collections::BTreeMap;
 
+use ringway_core::model::{HttpMethod, Method, MethodResponse, RequestParameterKey};
+
+use super::annotations;
+use super::importer::Importer;
 use super::path::ResourcePath;
-use super::{Format, Importer, annotations};
 use crate::cursor::Cursor;
-use crate::issue::quoted;
 
 /// Keys of a path item that are operations.
 pub(super) const KEYS: [&str; 8] =
     ["get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"];
 
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
-const AUTH: &str = "x-amazon-apigateway-auth";
+
+/// Extensions that are read in an operation.
+const EXTENSIONS: [&str; 3] = ["auth", "integration", "request-validator"];
+
+/// What an integration has to fit to.
+pub(super) struct MethodContext<'m> {
+    pub(super) path: &'m ResourcePath<'m>,
+    pub(super) request_parameters: &'m BTreeMap<RequestParameterKey, bool>,
+    pub(super) method_responses: &'m BTreeMap<u16, MethodResponse>,
+}
 
 /// The method that a key of a path item stands for.
 pub(super) fn verb(key: &str) -> Option<HttpMethod> {
@@ -29,58 +40,60 @@ pub(super) fn verb(key: &str) -> Option<HttpMethod> {
     })
 }
 
-/// Whether a path item has an operation.
-pub(super) fn has_operation(item: &Cursor<'_>) -> bool {
-    item.entries().any(|(key, _)| verb(key).is_some())
-}
-
-impl Importer<'_, '_> {
+impl<'a> Importer<'_, 'a> {
     pub(super) fn operation(
         &mut self,
-        cursor: &Cursor<'_>,
+        cursor: &Cursor<'a>,
         http_method: HttpMethod,
         path: &ResourcePath<'_>,
-        format: Format,
+        path_parameters: Option<&Cursor<'a>>,
     ) -> Option<Method> {
-        let members = self.issues.mapping(cursor)?;
-        let mut integration = None;
-        for (key, member) in members {
+        let known = self.format.operation_keys();
+        for (key, member) in self.members(cursor)? {
             match key {
-                INTEGRATION if integration.is_none() => integration = Some(member),
-                INTEGRATION => {}
-                AUTH => self.auth(&member),
-                "security" => annotations::check_security(self.issues, &member),
-                key if format.operation_keys().contains(&key) => annotations::scan(self.issues, &member),
-                key if key.starts_with("x-") => annotations::check_extension(self.issues, &member, key),
-                key => {
-                    let known = format.operation_keys().iter().copied().chain([INTEGRATION]);
-                    self.issues.unknown_key(&member, key, known);
+                "isDefaultRoute" => {
+                    self.errors.at_key(
+                        &member,
+                        "`isDefaultRoute` is for HTTP APIs only (spec sheet §2)",
+                        None,
+                    );
                 }
+                // Read below.
+                "parameters" | "requestBody" | "responses" | "security" => {}
+                key if known.contains(&key) => annotations::scan(self, &member),
+                key => self.extension_or_unknown(key, &member, &EXTENSIONS, known),
             }
         }
-        let Some(integration) = integration else {
-            self.issues.at_with_help(
+        let (request_parameters, body) = self.request_parameters(cursor, path_parameters);
+        let request_models = self.request_models(cursor, body.as_ref());
+        let method_responses = self.method_responses(cursor);
+        let (authorization, api_key_required) = self.security(cursor);
+        let request_validator = self.request_validator(cursor);
+        let operation_name = self.text_of(cursor, "operationId");
+        let Some(integration) = cursor.get(INTEGRATION) else {
+            self.errors.at_with_help(
                 cursor,
                 "No integration defined for method",
-                "add `x-amazon-apigateway-integration` with `type: http_proxy` or `type: mock`",
+                "add `x-amazon-apigateway-integration` with `type: http_proxy`, `http` or `mock`",
             );
             return None;
         };
-        let integration = self.integration(&integration, path)?;
-        Some(Method { http_method, integration })
-    }
-
-    /// `NONE` asks for nothing; anything else would have to be checked on each request.
-    fn auth(&mut self, cursor: &Cursor<'_>) {
-        if self.issues.mapping(cursor).is_none() {
-            return;
-        }
-        let Some(kind) = self.issues.required(cursor, "type") else { return };
-        let Some(text) = self.issues.string(&kind) else { return };
-        if text.eq_ignore_ascii_case("AWS_IAM") {
-            self.issues.at(&kind, "authorization with AWS_IAM is not built yet");
-        } else if !text.eq_ignore_ascii_case("NONE") {
-            self.issues.at(&kind, format!("{} is not valid: `NONE` or `AWS_IAM`", quoted(text)));
-        }
+        let context = MethodContext {
+            path,
+            request_parameters: &request_parameters,
+            method_responses: &method_responses,
+        };
+        let integration = self.integration(&integration, &context)?;
+        Some(Method {
+            http_method,
+            operation_name,
+            authorization,
+            api_key_required,
+            request_validator,
+            request_parameters,
+            request_models,
+            integration,
+            method_responses,
+        })
     }
 }

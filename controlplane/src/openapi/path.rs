@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ringway_core::limits::{PATH_PARAMETERS_MAX, URL_BYTES_MAX};
+use ringway_core::limits::URL_BYTES_MAX;
 
 use crate::issue::quoted;
 
@@ -39,10 +39,12 @@ impl<'a> ResourcePath<'a> {
             }
             variables.push(variable);
         }
-        if variables.len() > PATH_PARAMETERS_MAX {
-            return Err(format!("a path with more than {PATH_PARAMETERS_MAX} variables is not built yet"));
-        }
         Ok(Self { text, variables })
+    }
+
+    /// The names of its variables.
+    pub(super) fn variables(&self) -> &[&'a str] {
+        &self.variables
     }
 
     /// Whether the path has the variable `name`.

@@ -31,3 +31,4 @@ pub use head::{
 };
 pub use name::{HeaderId, Method};
 pub use scan::Scan;
+pub(crate) use token::is_token;

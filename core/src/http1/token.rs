@@ -24,7 +24,7 @@ pub(super) fn is_tchar(byte: u8) -> bool {
 }
 
 /// Whether `bytes` is a token.
-pub(super) fn is_token(bytes: &[u8]) -> bool {
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
 }
 

@@ -5,6 +5,7 @@ use crate::http1::{Method, RequestHead, ResponseHead};
 use crate::ids::RequestId;
 use crate::model::HttpMethod;
 use crate::snapshot::route_tree::PathParameters;
+use crate::vtl::Overrides;
 
 /// One request on its way through the pipeline. Borrows the receive buffer; owns what it encodes.
 pub struct Exchange<'a> {
@@ -52,6 +53,34 @@ pub struct Exchange<'a> {
     pub body_bytes: u64,
     /// Why the gateway answered itself.
     pub error: Option<GatewayError>,
+    /// What the error says beyond its type.
+    pub error_detail: Option<Box<ErrorDetail>>,
+    /// Whether the answer did not fit its model.
+    pub response_is_invalid: bool,
+    /// What is only there where the body is read as a whole, or a template writes the answer.
+    pub gathered: Option<Box<Gathered>>,
+}
+
+/// The texts of an error that has its own.
+#[derive(Debug, Clone)]
+pub struct ErrorDetail {
+    /// `$context.error.message`, where it is not that of the type.
+    pub message: Option<String>,
+    /// `$context.error.validationErrorString`
+    pub validation_error_string: String,
+}
+
+/// A request and an answer that are in memory as a whole.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The body of the request, its content coding undone.
+    pub body: Vec<u8>,
+    /// Whether the integration is sent [`Gathered::integration_body`] and only mapped headers: an HTTP integration.
+    pub is_transformed: bool,
+    /// The body of the integration request, where it differs from that of the request.
+    pub integration_body: Option<Vec<u8>>,
+    /// What templates have set.
+    pub overrides: Overrides,
 }
 
 /// How the body of an answer reaches the client.
@@ -92,6 +121,9 @@ impl<'a> Exchange<'a> {
             status: 0,
             body_bytes: 0,
             error: None,
+            error_detail: None,
+            response_is_invalid: false,
+            gathered: None,
         }
     }
 
@@ -107,6 +139,12 @@ impl<'a> Exchange<'a> {
         self.head.host.map_or(b"", |host| host.of(self.bytes))
     }
 
+    /// `$context.error.message`
+    pub fn error_message(&self) -> &str {
+        let own = self.error_detail.as_ref().and_then(|detail| detail.message.as_deref());
+        own.or(self.error.map(|error| error.response().message)).unwrap_or("")
+    }
+
     /// The last header of this name, any case.
     pub fn header(&self, name: &[u8]) -> Option<&'a [u8]> {
         let header =
@@ -116,17 +154,18 @@ impl<'a> Exchange<'a> {
 
     /// The last query string parameter of this name, as the client encoded it.
     pub fn query_parameter(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let query = self.head.query?.of(self.bytes);
-        let mut found = None;
+        self.query_parameters().filter(|(key, _)| *key == name).last().map(|(_, value)| value)
+    }
+
+    /// The query string parameters as the client encoded them, in order.
+    pub fn query_parameters(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let query = self.head.query.map_or(&b""[..], |query| query.of(self.bytes));
         // `;` separates like `&` (spec sheet §2).
-        for pair in query.split(|b| matches!(b, b'&' | b';')) {
-            let equals = memchr::memchr(b'=', pair);
-            let (key, value) = equals.map_or((pair, &b""[..]), |n| (&pair[..n], &pair[n + 1..]));
-            if key == name {
-                found = Some(value);
-            }
-        }
-        found
+        let pairs = query.split(|b| matches!(b, b'&' | b';')).filter(|pair| !pair.is_empty());
+        pairs.map(|pair| match memchr::memchr(b'=', pair) {
+            Some(equals) => (&pair[..equals], &pair[equals + 1..]),
+            None => (pair, &b""[..]),
+        })
     }
 }
 

@@ -1,13 +1,23 @@
 //! What happens to one request, as a function: policy only, no socket, clock, thread or file.
 
+mod context;
 mod exchange;
+mod gather;
+mod http_request;
 mod integrate;
+mod media_type;
+mod method_response;
+mod mock;
+mod payload;
 pub mod percent;
 mod respond;
 mod route;
+mod scope;
 mod transform;
+mod validate;
+mod values;
 
-pub use exchange::{Exchange, ResponseFraming};
+pub use exchange::{ErrorDetail, Exchange, Gathered, ResponseFraming};
 pub use respond::{gateway_response, protocol_response};
 pub use transform::encode_integration_request;
 
@@ -15,7 +25,7 @@ use std::future::Future;
 use std::ops::Deref;
 
 use crate::error::GatewayError;
-use crate::snapshot::{HttpProxyPlan, Snapshot};
+use crate::snapshot::{HttpCall, RoutePlan, Snapshot, StagePlan};
 
 /// What the pipeline needs from the core that runs it.
 pub trait Env {
@@ -29,12 +39,28 @@ pub trait Env {
     fn date_line(&self, out: &mut Vec<u8>);
 
     /// Sends `exchange.integration_request` and the request body to the plan's endpoint and waits for the head of the final answer,
-    /// which it parses into `exchange.answer`. Ends in the plan's timeout.
+    /// which it parses into `exchange.answer`. Ends in the plan's timeout. A body that was read before is part of
+    /// `exchange.integration_request`.
     fn invoke(
         &self,
-        plan: &HttpProxyPlan,
+        call: &HttpCall,
         exchange: &mut Exchange<'_>,
     ) -> impl Future<Output = Result<Self::Lease, GatewayError>>;
+
+    /// Reads the whole body of the request, as the client coded it, for at most `nanos`. Called at most once, before
+    /// [`Env::invoke`].
+    fn read_body(
+        &self,
+        exchange: &mut Exchange<'_>,
+        nanos: u64,
+    ) -> impl Future<Output = Result<Vec<u8>, GatewayError>>;
+
+    /// Reads the whole body of the integration's answer, whose head is in `lease`. Ends in the timeout that began with [`Env::invoke`].
+    fn read_answer(
+        &self,
+        exchange: &mut Exchange<'_>,
+        lease: &Self::Lease,
+    ) -> impl Future<Output = Result<Vec<u8>, GatewayError>>;
 }
 
 /// What is left to do after [`serve`].
@@ -45,12 +71,20 @@ pub enum Served<L> {
     Streaming(L),
 }
 
+/// Where a request has led.
+#[derive(Clone, Copy)]
+pub(crate) struct Route<'s> {
+    account_id: &'s str,
+    stage: &'s StagePlan,
+    plan: &'s RoutePlan,
+}
+
 /// Answers a request. Whatever happens, `exchange.out` holds the head of exactly one response afterwards.
 pub async fn serve<E: Env>(env: &E, snapshot: &Snapshot, exchange: &mut Exchange<'_>) -> Served<E::Lease> {
     match run(env, snapshot, exchange).await {
         Ok(served) => served,
         Err(error) => {
-            respond::gateway_response(env, exchange, error);
+            respond::gateway_response(env, snapshot, exchange, error);
             Served::Complete
         }
     }
@@ -62,10 +96,18 @@ async fn run<E: Env>(
     snapshot: &Snapshot,
     exchange: &mut Exchange<'_>,
 ) -> Result<Served<E::Lease>, GatewayError> {
-    let plan = route::resolve(snapshot, exchange)?;
-    transform::integration_request(plan, exchange)?;
-    let answer = integrate::invoke(env, plan, exchange).await?;
-    transform::method_response(env, plan, exchange, answer)
+    let route = route::resolve(snapshot, exchange)?;
+    if let Some(validation) = &route.plan.validation {
+        validate::parameters(validation, exchange)?;
+    }
+    if gather::is_needed(&route, exchange) {
+        // Boxed: a request that only passes through should not be as large as this.
+        Box::pin(gather::request(env, &route, exchange)).await?;
+    }
+    if let Some(validation) = &route.plan.validation {
+        validate::body(validation, exchange)?;
+    }
+    integrate::invoke(env, &route, exchange).await
 }
 
 #[cfg(test)]

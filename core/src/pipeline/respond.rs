@@ -1,60 +1,127 @@
 //! Answers the gateway makes itself: gateway responses, MOCK answers, refusals of the codec.
 
-use super::{Env, Exchange, ResponseFraming};
-use crate::error::GatewayError;
-use crate::http1::{HeaderId, Method, ProtocolError, Version, encode};
-use crate::snapshot::MockResponse;
+use std::borrow::Cow;
 
-/// Turns a gateway error into the answer of the exchange (spec sheet §1).
+use super::payload::{self, Coding};
+use super::{Env, Exchange, ResponseFraming, context, media_type, values};
+use crate::error::GatewayError;
+use crate::http1::{Method, ProtocolError, Version, encode};
+use crate::model::GatewayResponseType;
+use crate::snapshot::{GatewayResponsePlan, ParameterValue, RoutePlan, SimplePart, SimpleTemplate, Snapshot};
+
+/// Turns a gateway error into the answer of the exchange: as the stage has customised it, else as AWS has it (spec sheet §1).
 #[cold]
-pub fn gateway_response<E: Env>(env: &E, exchange: &mut Exchange<'_>, error: GatewayError) {
+pub fn gateway_response<E: Env>(
+    env: &E,
+    snapshot: &Snapshot,
+    exchange: &mut Exchange<'_>,
+    error: GatewayError,
+) {
     let response = error.response();
     exchange.error = Some(error);
-    exchange.status = response.status;
     exchange.close |= response.close | exchange.body_pending;
+    let stage = exchange.stage.map(|stage| &*snapshot.stages[stage as usize]);
+    let kind = GatewayResponseType::parse(response.response_type);
+    let custom = stage.zip(kind).and_then(|(stage, kind)| stage.gateway_responses.find(kind));
+    exchange.status = custom.and_then(|custom| custom.status).unwrap_or(response.status);
     let mut out = env.buffer();
-    encode::status_line(response.status, &mut out);
+    encode::status_line(exchange.status, &mut out);
     env.date_line(&mut out);
     request_ids(exchange, &mut out);
     encode::header(b"x-amzn-ErrorType", response.error_type.as_bytes(), &mut out);
-    encode::header(b"Content-Type", b"application/json", &mut out);
-    // The default template, {"message":$context.error.messageString}; messages are ours and hold no quotes.
-    let body = [br#"{"message":""#, response.message.as_bytes(), br#""}"#].concat();
+    let (mut content_type, mut body) = (Cow::Borrowed("application/json"), Vec::new());
+    match custom {
+        Some(custom) => {
+            let route = exchange.route.zip(stage).map(|(route, stage)| &stage.routes[route as usize]);
+            let has_type = custom_headers(custom, route, exchange, &mut out);
+            let chosen = media_type::find_or_first(&custom.templates, media_type::accepted(exchange));
+            match chosen {
+                Some((kind, template)) => {
+                    content_type = Cow::Owned(kind.to_string());
+                    fill(template, route, exchange, &mut body);
+                }
+                None => default_body(exchange, &mut body),
+            }
+            if !has_type {
+                encode::header(b"Content-Type", content_type.as_bytes(), &mut out);
+            }
+        }
+        None => {
+            encode::header(b"Content-Type", content_type.as_bytes(), &mut out);
+            default_body(exchange, &mut body);
+        }
+    }
     complete(exchange, &body, out);
 }
 
-/// The answer of a MOCK integration: template by the first type of `Accept`, else the first (tables.md §2.4).
-pub(super) fn mock_response<E: Env>(env: &E, exchange: &mut Exchange<'_>, mock: &MockResponse) {
-    exchange.status = mock.status;
-    exchange.close |= exchange.body_pending;
-    let mut out = env.buffer();
-    encode::status_line(mock.status, &mut out);
-    env.date_line(&mut out);
-    request_ids(exchange, &mut out);
-    out.extend_from_slice(&mock.headers);
-    let accept = exchange.head.headers.iter().find(|header| header.id == HeaderId::Accept);
-    let accept =
-        accept.map_or(&b"application/json"[..], |header| first_type(header.value.of(exchange.bytes)));
-    let chosen =
-        mock.bodies.iter().find(|(media_type, _)| media_type.as_bytes().eq_ignore_ascii_case(accept));
-    let (media_type, body) = match chosen.or(mock.bodies.first()) {
-        Some((media_type, body)) => (media_type.as_bytes(), &**body),
-        None => (&b"application/json"[..], &b""[..]),
-    };
-    if !mock.has_content_type {
-        encode::header(b"Content-Type", media_type, &mut out);
-    }
-    complete(exchange, body, out);
+/// `{"message":$context.error.messageString}`
+fn default_body(exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"message":"#);
+    context::json_string(exchange.error_message(), out);
+    out.push(b'}');
 }
 
-/// The first media type of `Accept`, without its parameters.
-fn first_type(accept: &[u8]) -> &[u8] {
-    let end = accept.iter().position(|b| matches!(b, b',' | b';')).unwrap_or(accept.len());
-    accept[..end].trim_ascii()
+/// Appends the headers of a customised response; true: the content type is among them.
+fn custom_headers(
+    custom: &GatewayResponsePlan,
+    route: Option<&RoutePlan>,
+    exchange: &Exchange<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let mut has_type = false;
+    for (name, value) in &custom.headers {
+        let mut text = Vec::new();
+        push_value(value, route, exchange, &mut text);
+        if values::is_header_value(&text) {
+            has_type |= name.eq_ignore_ascii_case("content-type");
+            encode::header(name.as_bytes(), text.trim_ascii(), out);
+        }
+    }
+    has_type
+}
+
+/// Appends the text of a simple template.
+fn fill(template: &SimpleTemplate, route: Option<&RoutePlan>, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    for part in &template.parts {
+        match part {
+            SimplePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
+            SimplePart::Value(value) => push_value(value, route, exchange, out),
+        }
+    }
+}
+
+fn push_value(value: &ParameterValue, route: Option<&RoutePlan>, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    let named = |name: &str| {
+        let index = route?.path_parameters.iter().position(|known| **known == *name)?;
+        Some(exchange.parameters.get(index, exchange.path()))
+    };
+    match value {
+        ParameterValue::NamedPath(name) => out.extend_from_slice(named(name).unwrap_or(b"")),
+        other => values::plain(other, exchange, out),
+    }
+}
+
+/// A proxied answer whose body is here as a whole.
+pub(super) fn proxied<E: Env>(
+    env: &E,
+    exchange: &mut Exchange<'_>,
+    bytes: &[u8],
+    body: &[u8],
+    coding: Option<Coding>,
+) {
+    let mut out = env.buffer();
+    super::transform::proxy_head(env, exchange, bytes, &mut out);
+    match coding {
+        Some(coding) => {
+            encode::header(b"Content-Encoding", coding.name(), &mut out);
+            complete(exchange, &payload::compress(body, coding), out);
+        }
+        None => complete(exchange, body, out),
+    }
 }
 
 /// Length, end of head and body of an answer that is all here.
-fn complete(exchange: &mut Exchange<'_>, body: &[u8], mut out: Vec<u8>) {
+pub(super) fn complete(exchange: &mut Exchange<'_>, body: &[u8], mut out: Vec<u8>) {
     let bodiless = matches!(exchange.status, 204 | 304);
     if !bodiless {
         encode::content_length(body.len() as u64, &mut out);

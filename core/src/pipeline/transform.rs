@@ -1,62 +1,90 @@
-//! Method request to integration request, integration response to method response.
+//! Method request to integration request, and the answer of a proxy integration to the method response.
 
 use super::exchange::method;
-use super::integrate::Answer;
-use super::{Env, Exchange, ResponseFraming, Served, percent, respond};
+use super::{Env, Exchange, ResponseFraming, http_request, respond, values};
 use crate::error::GatewayError;
 use crate::http1::{BodyLength, Header, HeaderId, Method, Version, encode};
 use crate::ids;
 use crate::limits::TARGET_BYTES_MAX;
 use crate::model::HttpMethod;
-use crate::snapshot::{HttpProxyPlan, IntegrationPlan, ParameterValue, RoutePlan, TargetPart};
+use crate::snapshot::{HttpCall, TargetPart};
 
-/// Prepares what the integration is sent.
-pub(super) fn integration_request(plan: &RoutePlan, exchange: &mut Exchange<'_>) -> Result<(), GatewayError> {
-    match &plan.integration {
-        IntegrationPlan::HttpProxy(proxy) => {
-            exchange.integration_method = method(integration_verb(proxy, exchange));
-            let mut out = std::mem::take(&mut exchange.integration_request);
-            let encoded = encode_integration_request(proxy, exchange, &mut out);
-            exchange.integration_request = out;
-            encoded
-        }
-        IntegrationPlan::Mock(_) => Ok(()),
-    }
+/// Prepares what a backend is sent.
+pub(super) fn integration_request(call: &HttpCall, exchange: &mut Exchange<'_>) -> Result<(), GatewayError> {
+    exchange.integration_method = method(integration_verb(call, exchange));
+    let mut out = std::mem::take(&mut exchange.integration_request);
+    let encoded = encode_integration_request(call, exchange, &mut out);
+    exchange.integration_request = out;
+    encoded
 }
 
 /// Appends the head of the integration request to `out`. Called again when a request is sent again.
 pub fn encode_integration_request(
-    plan: &HttpProxyPlan,
+    call: &HttpCall,
     exchange: &Exchange<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), GatewayError> {
-    out.extend_from_slice(integration_verb(plan, exchange).as_str().as_bytes());
+    out.extend_from_slice(integration_verb(call, exchange).as_str().as_bytes());
     out.push(b' ');
-    encode_target(plan, exchange, out)?;
-    out.extend_from_slice(&plan.head);
-    encode_request_headers(plan, exchange, out);
-    encode_request_framing(exchange, out);
+    if let Some(gathered) = &exchange.gathered {
+        if gathered.is_transformed {
+            return http_request::encode_request(call, exchange, out);
+        }
+        encode_head(call, exchange, Some(BodyLength::Length(gathered.body.len() as u64)), out)?;
+        out.extend_from_slice(&gathered.body);
+        return Ok(());
+    }
+    encode_head(call, exchange, None, out)
+}
+
+/// The head of a proxied request. `body` where it is not framed as the client's.
+#[inline]
+fn encode_head(
+    call: &HttpCall,
+    exchange: &Exchange<'_>,
+    body: Option<BodyLength>,
+    out: &mut Vec<u8>,
+) -> Result<(), GatewayError> {
+    let start = out.len();
+    encode_target(call, exchange, out);
+    encode_query(call, exchange, out);
+    if out.len() - start > TARGET_BYTES_MAX {
+        return Err(GatewayError::ApiConfigurationError);
+    }
+    out.extend_from_slice(&call.head);
+    encode_request_headers(call, exchange, out);
+    encode_request_framing(exchange, body.unwrap_or(exchange.head.body), out);
     Ok(())
 }
 
 /// The plan's own verb, else the client's. A request without a verb that API Gateway knows finds no route.
-fn integration_verb(plan: &HttpProxyPlan, exchange: &Exchange<'_>) -> HttpMethod {
-    plan.method.or(exchange.http_method).unwrap_or(HttpMethod::Get)
+fn integration_verb(call: &HttpCall, exchange: &Exchange<'_>) -> HttpMethod {
+    call.method.or(exchange.http_method).unwrap_or(HttpMethod::Get)
 }
 
-fn encode_target(
-    plan: &HttpProxyPlan,
-    exchange: &Exchange<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), GatewayError> {
-    let start = out.len();
-    for part in &plan.target {
+/// The path and query of the URI.
+#[inline]
+pub(super) fn encode_target(call: &HttpCall, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    for part in &call.target {
         match part {
             TargetPart::Literal(bytes) => out.extend_from_slice(bytes),
-            TargetPart::Value(value) => encode_value(value, exchange, out),
+            TargetPart::Value(value) => values::encode(value, exchange, out),
+            TargetPart::Overridable(name, value) => {
+                let gathered = exchange.gathered.as_deref();
+                let overrides = gathered.map_or(&[][..], |gathered| &gathered.overrides.request_path);
+                match overrides.iter().find(|(known, _)| **known == **name) {
+                    Some((_, value)) => super::percent::encode(value.to_text().as_bytes(), out),
+                    None => values::encode(value, exchange, out),
+                }
+            }
         }
     }
-    let mut separator = if plan.target_has_query { b'&' } else { b'?' };
+}
+
+/// The client's query string, and what mappings add to it.
+#[inline]
+fn encode_query(call: &HttpCall, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    let mut separator = if call.target_has_query { b'&' } else { b'?' };
     if let Some(query) =
         exchange.head.query.map(|query| query.of(exchange.bytes)).filter(|query| !query.is_empty())
     {
@@ -64,79 +92,26 @@ fn encode_target(
         out.extend_from_slice(query);
         separator = b'&';
     }
-    for (name, value) in &plan.query_parameters {
-        if !is_absent(value, exchange) {
+    for (name, value) in &call.query_parameters {
+        if !values::is_absent(value, exchange) {
             out.push(separator);
             out.extend_from_slice(name);
             out.push(b'=');
-            encode_value(value, exchange, out);
+            values::encode(value, exchange, out);
             separator = b'&';
         }
-    }
-    match out.len() - start > TARGET_BYTES_MAX {
-        true => Err(GatewayError::ApiConfigurationError),
-        false => Ok(()),
-    }
-}
-
-/// Appends a value as part of a target.
-fn encode_value(value: &ParameterValue, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
-    match value {
-        // The client's own encoding is kept: it was checked to hold no space, control character or `#`.
-        ParameterValue::Path(index) => {
-            out.extend_from_slice(exchange.parameters.get(*index, exchange.path()))
-        }
-        ParameterValue::Query(name) => out.extend_from_slice(exchange.query_parameter(name).unwrap_or(b"")),
-        other => {
-            let mut plain = Vec::new();
-            plain_value(other, exchange, &mut plain);
-            percent::encode(&plain, out);
-        }
-    }
-}
-
-/// Appends a value as a header holds it.
-fn plain_value(value: &ParameterValue, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
-    match value {
-        ParameterValue::Path(index) => {
-            out.extend_from_slice(exchange.parameters.get(*index, exchange.path()))
-        }
-        ParameterValue::Query(name) => out.extend_from_slice(exchange.query_parameter(name).unwrap_or(b"")),
-        ParameterValue::Header(name) => out.extend_from_slice(exchange.header(name).unwrap_or(b"")),
-        ParameterValue::Static(bytes) => out.extend_from_slice(bytes),
-        ParameterValue::RequestId => out.extend_from_slice(&exchange.request_id),
-        ParameterValue::HttpMethod => {
-            out.extend_from_slice(exchange.http_method.map_or("", HttpMethod::as_str).as_bytes());
-        }
-        ParameterValue::SourceIp => out.extend_from_slice(exchange.source_ip),
-        ParameterValue::RequestPath => out.extend_from_slice(exchange.path()),
-        ParameterValue::RequestTimeEpoch => {
-            out.extend_from_slice(itoa::Buffer::new().format(exchange.unix_millis).as_bytes());
-        }
-        ParameterValue::DomainName => {
-            out.extend_from_slice(crate::snapshot::host_map::without_port(exchange.host()));
-        }
-    }
-}
-
-/// A mapping whose source the request does not have adds nothing.
-fn is_absent(value: &ParameterValue, exchange: &Exchange<'_>) -> bool {
-    match value {
-        ParameterValue::Query(name) => exchange.query_parameter(name).is_none(),
-        ParameterValue::Header(name) => exchange.header(name).is_none(),
-        _ => false,
     }
 }
 
 /// Appends the client's headers that pass (tables.md §3.1) in runs of unchanged lines, then those the gateway adds (§3.4).
-fn encode_request_headers(plan: &HttpProxyPlan, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+fn encode_request_headers(call: &HttpCall, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
     let mut has_user_agent = false;
     let mut trace = None;
     copy_lines(exchange.bytes, &exchange.head.headers, exchange.head.len, out, |header| match header.id {
-        HeaderId::Other => !is_mapped(plan, exchange, header),
+        HeaderId::Other => !is_mapped(call, exchange, header),
         HeaderId::UserAgent => {
             has_user_agent = true;
-            !is_mapped(plan, exchange, header)
+            !is_mapped(call, exchange, header)
         }
         HeaderId::XAmznTraceId => {
             trace = Some(header.value.of(exchange.bytes));
@@ -144,7 +119,7 @@ fn encode_request_headers(plan: &HttpProxyPlan, exchange: &Exchange<'_>, out: &m
         }
         HeaderId::Authorization => {
             !header.value.of(exchange.bytes).starts_with(b"AWS4-HMAC-SHA256")
-                && !is_mapped(plan, exchange, header)
+                && !is_mapped(call, exchange, header)
         }
         HeaderId::ContentEncoding
         | HeaderId::ContentLength
@@ -161,19 +136,19 @@ fn encode_request_headers(plan: &HttpProxyPlan, exchange: &Exchange<'_>, out: &m
         | HeaderId::XForwardedFor
         | HeaderId::XForwardedPort
         | HeaderId::XForwardedProto => false,
-        _ => !is_mapped(plan, exchange, header),
+        _ => !is_mapped(call, exchange, header),
     });
     if !has_user_agent
-        && !plan.header_parameters.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"user-agent"))
+        && !call.header_parameters.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"user-agent"))
     {
-        out.extend_from_slice(&plan.user_agent);
+        out.extend_from_slice(&call.user_agent);
     }
     encode_trace_id(exchange, trace, out);
-    for (name, value) in &plan.header_parameters {
-        if !is_absent(value, exchange) {
+    for (name, value) in &call.header_parameters {
+        if !values::is_absent(value, exchange) {
             out.extend_from_slice(name);
             out.extend_from_slice(b": ");
-            plain_value(value, exchange, out);
+            values::plain(value, exchange, out);
             out.extend_from_slice(b"\r\n");
         }
     }
@@ -181,17 +156,17 @@ fn encode_request_headers(plan: &HttpProxyPlan, exchange: &Exchange<'_>, out: &m
 
 /// Whether a mapping replaces the client's own header.
 #[inline]
-fn is_mapped(plan: &HttpProxyPlan, exchange: &Exchange<'_>, header: &Header) -> bool {
+fn is_mapped(call: &HttpCall, exchange: &Exchange<'_>, header: &Header) -> bool {
     let name = || header.name.of(exchange.bytes);
-    !plan.header_parameters.is_empty()
-        && plan
+    !call.header_parameters.is_empty()
+        && call
             .header_parameters
             .iter()
-            .any(|(mapped, value)| mapped.eq_ignore_ascii_case(name()) && !is_absent(value, exchange))
+            .any(|(mapped, value)| mapped.eq_ignore_ascii_case(name()) && !values::is_absent(value, exchange))
 }
 
 /// `X-Amzn-Trace-Id: Root=1-{8 hex}-{24 hex}`; the client's own fields are kept (tables.md §3.4).
-fn encode_trace_id(exchange: &Exchange<'_>, client: Option<&[u8]>, out: &mut Vec<u8>) {
+pub(super) fn encode_trace_id(exchange: &Exchange<'_>, client: Option<&[u8]>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"X-Amzn-Trace-Id: ");
     if client.is_none_or(|value| memchr::memmem::find(value, b"Root=").is_none()) {
         let mut root = *b"Root=1-00000000-000000000000000000000000";
@@ -216,8 +191,8 @@ fn trace_digits(uuid: &[u8; 36]) -> [u8; 24] {
 }
 
 /// The body is framed anew: by length where it is known, else in chunks.
-fn encode_request_framing(exchange: &Exchange<'_>, out: &mut Vec<u8>) {
-    match exchange.head.body {
+fn encode_request_framing(exchange: &Exchange<'_>, body: BodyLength, out: &mut Vec<u8>) {
+    match body {
         BodyLength::Length(n) => encode::content_length(n, out),
         BodyLength::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         BodyLength::None | BodyLength::UntilClose => {
@@ -255,38 +230,41 @@ fn copy_lines(
     }
 }
 
-/// Integration response to method response: encodes the head, and says how the body follows.
-pub(super) fn method_response<E: Env>(
-    env: &E,
-    plan: &RoutePlan,
-    exchange: &mut Exchange<'_>,
-    answer: Answer<'_, E::Lease>,
-) -> Result<Served<E::Lease>, GatewayError> {
-    match answer {
-        Answer::Mock(mock) => {
-            respond::mock_response(env, exchange, mock);
-            Ok(Served::Complete)
-        }
-        Answer::Http(lease) => {
-            debug_assert!(matches!(plan.integration, IntegrationPlan::HttpProxy(_)));
-            proxy_response(env, exchange, &lease);
-            Ok(Served::Streaming(lease))
-        }
-    }
+/// Fields that end at the gateway, so that neither mappings nor templates see them (tables.md §3.1).
+pub(super) fn is_invisible(header: &Header) -> bool {
+    header.hop_by_hop
+        || matches!(
+            header.id,
+            HeaderId::ContentLength
+                | HeaderId::ContentMd5
+                | HeaderId::Expect
+                | HeaderId::MaxForwards
+                | HeaderId::ProxyAuthenticate
+                | HeaderId::Server
+                | HeaderId::WwwAuthenticate
+        )
 }
 
 /// The head of an HTTP_PROXY answer (tables.md §3.3).
-fn proxy_response<E: Env>(env: &E, exchange: &mut Exchange<'_>, bytes: &[u8]) {
+pub(super) fn proxy_response<E: Env>(env: &E, exchange: &mut Exchange<'_>, bytes: &[u8]) {
     let mut out = env.buffer();
+    proxy_head(env, exchange, bytes, &mut out);
+    exchange.framing = encode_response_framing(exchange, bytes, &mut out);
+    exchange.out = out;
+}
+
+/// What of it does not depend on how its body is framed.
+#[inline]
+pub(super) fn proxy_head<E: Env>(env: &E, exchange: &mut Exchange<'_>, bytes: &[u8], out: &mut Vec<u8>) {
     let answer = &*exchange.answer;
     exchange.status = answer.status;
     // An answer that came before the request was whole: what is left of it cannot be told from a next request.
     exchange.close |= exchange.body_pending;
-    encode::status_line(answer.status, &mut out);
-    env.date_line(&mut out);
-    respond::request_ids(exchange, &mut out);
+    encode::status_line(answer.status, out);
+    env.date_line(out);
+    respond::request_ids(exchange, out);
     let mut has_content_type = false;
-    copy_lines(bytes, &answer.headers, answer.len, &mut out, |header| match header.id {
+    copy_lines(bytes, &answer.headers, answer.len, out, |header| match header.id {
         HeaderId::Other => true,
         HeaderId::ContentType => {
             has_content_type = true;
@@ -302,12 +280,10 @@ fn proxy_response<E: Env>(env: &E, exchange: &mut Exchange<'_>, bytes: &[u8]) {
         | HeaderId::ProxyAuthenticate => false,
         _ => true,
     });
-    encode_remapped(bytes, &answer.headers, &mut out);
+    encode_remapped(bytes, &answer.headers, out);
     if !has_content_type && answer.body != BodyLength::None {
         out.extend_from_slice(b"Content-Type: application/json\r\n");
     }
-    exchange.framing = encode_response_framing(exchange, bytes, &mut out);
-    exchange.out = out;
 }
 
 /// The backend's own `Connection`, `Content-Length`, `Date`, `Server` and request id, under names that say so.

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::gateway_responses::GatewayResponses;
 use super::host_map::MappedTo;
-use super::target::{Scope, compile_target, parse_uri};
+use super::target::Scope;
+use super::validation::Schemas;
 use super::{
-    EndpointAddresses, HostMap, HttpProxyPlan, IntegrationPlan, Registry, RouteLabels, RoutePlan, Snapshot,
-    StageLabels, StagePlan, mock,
+    CANARY_WHOLE, EndpointAddresses, HostMap, PayloadPlan, Registry, RouteLabels, RoutePlan, Snapshot,
+    StageLabels, StagePlan, integration,
 };
-use crate::model::{
-    Api, Configuration, DomainName, HttpMethod, HttpProxyIntegration, Integration, Method, ParameterTarget,
-    Resource, Stage, substitute_stage_variables,
-};
+use crate::limits::PATH_PARAMETERS_MAX;
+use crate::model::{Api, Configuration, Deployment, DomainName, Method, Resource, Stage};
 use crate::telemetry::access_log::{self, LogFormat};
 
 /// What a compilation takes from the process's configuration.
@@ -89,7 +89,7 @@ fn compile_after(
         let address = Arc::as_ptr(api).addr();
         let stages = match before.and_then(|before| before.apis.get(&address)) {
             Some((_, stages)) => stages.clone(),
-            None => api.stages.iter().map(|stage| Arc::new(compiler.stage(api, stage))).collect(),
+            None => api.stages.iter().flat_map(|stage| compiler.stage(api, stage)).collect(),
         };
         stages_of.insert(api.id.as_str(), compiler.api(api, &stages));
         apis.insert(address, (api.clone(), stages));
@@ -101,6 +101,15 @@ fn compile_after(
         true => Ok((compiler.snapshot, Compiled { settings: settings.clone(), default_log_format, apis })),
         false => Err(compiler.errors),
     }
+}
+
+/// What is compiled: a deployment for a stage, or for its canary.
+struct Serving<'a> {
+    api: &'a Api,
+    stage: &'a Stage,
+    deployment: &'a Deployment,
+    variables: BTreeMap<String, String>,
+    is_canary: bool,
 }
 
 struct Compiler<'a> {
@@ -118,7 +127,10 @@ impl Compiler<'_> {
     fn api(&mut self, api: &Api, plans: &[Arc<StagePlan>]) -> StageIndex {
         let mut stages = Vec::with_capacity(plans.len());
         for plan in plans {
-            stages.push((plan.stage_name.as_bytes().into(), self.snapshot.stages.len() as u32));
+            // A canary is reached through its stage, which stands before it.
+            if !plan.is_canary {
+                stages.push((plan.stage_name.as_bytes().into(), self.snapshot.stages.len() as u32));
+            }
             self.snapshot.stages.push(plan.clone());
             self.endpoints(plan);
         }
@@ -141,21 +153,62 @@ impl Compiler<'_> {
         }
     }
 
-    fn stage(&mut self, api: &Api, stage: &Stage) -> StagePlan {
+    /// The plan of a stage, and that of its canary.
+    fn stage(&mut self, api: &Api, stage: &Stage) -> Vec<Arc<StagePlan>> {
+        let share = stage.canary.as_ref().map_or(0.0, |canary| canary.percent_traffic / 100.0);
+        let serving = Serving {
+            api,
+            stage,
+            deployment: &stage.deployment,
+            variables: stage.variables.clone(),
+            is_canary: false,
+        };
+        let mut plan = self.deployment(&serving);
+        plan.canary_share = (share * f64::from(CANARY_WHOLE)).round() as u32;
+        let mut plans = vec![Arc::new(plan)];
+        if let Some(canary) = &stage.canary {
+            let mut variables = stage.variables.clone();
+            variables.extend(canary.stage_variable_overrides.clone());
+            let serving = Serving { deployment: &canary.deployment, variables, is_canary: true, ..serving };
+            plans.push(Arc::new(self.deployment(&serving)));
+        }
+        plans
+    }
+
+    fn deployment(&mut self, serving: &Serving<'_>) -> StagePlan {
+        let Serving { api, stage, deployment, .. } = *serving;
+        let rest_api = &deployment.rest_api;
         let labels = StageLabels { api: api.id.clone(), stage: stage.stage_name.clone() };
+        let lower = |media_type: &String| media_type.to_ascii_lowercase().into();
         let mut plan = StagePlan {
             api_id: api.id.as_str().into(),
             stage_name: stage.stage_name.as_str().into(),
-            deployment_id: stage.deployment.id.as_str().into(),
+            deployment_id: deployment.id.as_str().into(),
+            variables: serving.variables.clone(),
             tree: Default::default(),
             routes: Vec::new(),
             endpoints: BTreeMap::new(),
             log_format: self.log_format(api, stage),
             metric_slot: self.registry.stage_slot(labels),
+            payload: PayloadPlan {
+                binary_media_types: rest_api.binary_media_types.iter().map(lower).collect(),
+                minimum_compression_size: rest_api.minimum_compression_size,
+            },
+            gateway_responses: GatewayResponses::default(),
+            canary_share: 0,
+            is_canary: serving.is_canary,
         };
-        for resource in &stage.deployment.resources {
+        match GatewayResponses::compile(
+            &rest_api.gateway_responses,
+            &scope(self.settings, serving, None, &[]),
+        ) {
+            Ok(responses) => plan.gateway_responses = responses,
+            Err(error) => self.errors.push(format!("API {}, stage {}: {error}", api.id, stage.stage_name)),
+        }
+        let mut schemas = Schemas::new(&rest_api.models);
+        for resource in &rest_api.resources {
             for method in &resource.methods {
-                match self.route(&mut plan.endpoints, api, stage, resource, method) {
+                match self.route(&mut plan.endpoints, &mut schemas, serving, resource, method) {
                     Ok(route) => {
                         plan.tree.insert(&resource.path, method.http_method, plan.routes.len() as u32);
                         plan.routes.push(route);
@@ -187,80 +240,36 @@ impl Compiler<'_> {
     fn route(
         &mut self,
         endpoints: &mut Endpoints,
-        api: &Api,
-        stage: &Stage,
+        schemas: &mut Schemas<'_>,
+        serving: &Serving<'_>,
         resource: &Resource,
         method: &Method,
     ) -> Result<RoutePlan, String> {
         let labels = RouteLabels {
-            api: api.id.clone(),
-            stage: stage.stage_name.clone(),
+            api: serving.api.id.clone(),
+            stage: serving.stage.stage_name.clone(),
             route: format!("{} {}", method.http_method.as_str(), resource.path),
         };
-        let names: Vec<&str> = resource.path.split('/').filter_map(variable_name).collect();
-        if names.len() > crate::limits::PATH_PARAMETERS_MAX {
-            return Err(format!("more than {} path parameters", crate::limits::PATH_PARAMETERS_MAX));
+        let path_parameters: Box<[Box<str>]> =
+            resource.path.split('/').filter_map(variable_name).map(Box::from).collect();
+        if path_parameters.len() > PATH_PARAMETERS_MAX {
+            return Err(format!("more than {PATH_PARAMETERS_MAX} path parameters"));
         }
-        let scope = Scope {
-            api_id: &api.id,
-            account_id: &self.settings.account_id,
-            stage_name: &stage.stage_name,
-            variables: &stage.variables,
-            resource_path: &resource.path,
-            path_parameters: &names,
-        };
-        let integration = match &method.integration {
-            Integration::HttpProxy(proxy) => {
-                IntegrationPlan::HttpProxy(self.http_proxy(endpoints, &scope, proxy)?)
-            }
-            Integration::Mock(mock) => IntegrationPlan::Mock(mock::compile(mock)?),
-        };
+        let scope = scope(self.settings, serving, Some(resource), &path_parameters);
+        let integration = integration::compile(self.registry, endpoints, &scope, &method.integration)?;
+        let rest_api = &serving.deployment.rest_api;
+        let validation = schemas.request(rest_api, method)?;
+        let response_validation = schemas.response(serving.stage.response_validation, method)?;
+        let metric_slot = self.registry.route_slot(labels);
         Ok(RoutePlan {
             resource_path: resource.path.as_str().into(),
             resource_id: resource.id.as_str().into(),
             http_method: method.http_method,
-            metric_slot: self.registry.route_slot(labels),
+            metric_slot,
+            path_parameters,
+            validation,
+            response_validation,
             integration,
-        })
-    }
-
-    fn http_proxy(
-        &mut self,
-        endpoints: &mut Endpoints,
-        scope: &Scope<'_>,
-        proxy: &HttpProxyIntegration,
-    ) -> Result<HttpProxyPlan, String> {
-        let uri = substitute_stage_variables(&proxy.uri, scope.variables)?;
-        let uri = parse_uri(&uri)?;
-        let mut query_parameters = Vec::new();
-        let mut header_parameters = Vec::new();
-        let mut path_values = HashMap::new();
-        for parameter in &proxy.request_parameters {
-            let value = scope.value(&parameter.source)?;
-            match &parameter.target {
-                ParameterTarget::Path(name) => drop(path_values.insert(name.as_str(), value)),
-                ParameterTarget::Query(name) => query_parameters.push((percent_encoded(name), value)),
-                ParameterTarget::Header(name) => header_parameters.push((name.as_bytes().into(), value)),
-            }
-        }
-        let target = compile_target(uri.target, |name| {
-            let missing = || format!("{{{name}}} of the URI has no integration.request.path.{name}");
-            path_values.get(name).cloned().ok_or_else(missing)
-        })?;
-        let api_id = scope.api_id;
-        let head = format!(" HTTP/1.1\r\nHost: {}\r\nX-Amzn-Apigateway-Api-Id: {api_id}\r\n", uri.authority);
-        let (slot, endpoint) = self.registry.endpoint(uri.host, uri.port);
-        endpoints.entry(slot).or_insert(endpoint);
-        Ok(HttpProxyPlan {
-            endpoint: slot,
-            method: Some(proxy.http_method).filter(|method| *method != HttpMethod::Any),
-            target,
-            target_has_query: uri.target.contains('?'),
-            query_parameters,
-            header_parameters,
-            head: head.into_bytes().into(),
-            user_agent: format!("User-Agent: AmazonAPIGateway_{api_id}\r\n").into_bytes().into(),
-            timeout_nanos: proxy.timeout.as_nanos() as u64,
         })
     }
 
@@ -288,15 +297,31 @@ impl Compiler<'_> {
     }
 }
 
+/// What the sources of a resource stand for, or those of a whole stage.
+fn scope<'s>(
+    settings: &'s CompileSettings,
+    serving: &'s Serving<'_>,
+    resource: Option<&'s Resource>,
+    path_parameters: &'s [Box<str>],
+) -> Scope<'s> {
+    Scope {
+        resource_path: resource.map_or("", |resource| &resource.path),
+        resource_id: resource.map_or("", |resource| &resource.id),
+        path_parameters,
+        is_canary: serving.is_canary,
+        ..Scope::of_stage(
+            &serving.api.id,
+            &settings.account_id,
+            &serving.stage.stage_name,
+            &serving.deployment.id,
+            &serving.variables,
+        )
+    }
+}
+
 /// The name in `{name}` or `{name+}`.
 fn variable_name(segment: &str) -> Option<&str> {
     Some(segment.strip_prefix('{')?.strip_suffix('}')?.trim_end_matches('+'))
-}
-
-fn percent_encoded(name: &str) -> Box<[u8]> {
-    let mut out = Vec::with_capacity(name.len());
-    crate::pipeline::percent::encode(name.as_bytes(), &mut out);
-    out.into()
 }
 
 #[cfg(test)]

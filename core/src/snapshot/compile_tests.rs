@@ -1,9 +1,8 @@
 //! Compilations that follow each other: what is used again answers as if it were compiled anew.
 
-use std::time::Duration;
-
 use super::*;
-use crate::model::{BasePathMapping, Deployment};
+use crate::model::{BasePathMapping, HttpMethod, Integration, IntegrationType, RestApi};
+use crate::snapshot::IntegrationPlan;
 use crate::snapshot::route_tree::Match;
 
 const ROUTES: usize = 20;
@@ -13,23 +12,21 @@ fn api(id: &str, backend: &str) -> Arc<Api> {
     let resource = |index: usize| Resource {
         id: format!("r{index}"),
         path: format!("/items{index}"),
-        methods: vec![Method {
-            http_method: HttpMethod::Get,
-            integration: Integration::HttpProxy(HttpProxyIntegration {
-                uri: format!("http://{backend}/${{stageVariables.name}}/{index}"),
-                http_method: HttpMethod::Get,
-                request_parameters: Vec::new(),
-                timeout: Duration::from_secs(1),
-            }),
-        }],
+        methods: vec![Method::new(
+            HttpMethod::Get,
+            Integration {
+                uri: Some(format!("http://{backend}/${{stageVariables.name}}/{index}")),
+                http_method: Some(HttpMethod::Get),
+                ..Integration::new(IntegrationType::HttpProxy)
+            },
+        )],
     };
     let resources = (0..ROUTES).map(resource).collect();
-    let deployment = Arc::new(Deployment { id: format!("d-{backend}"), resources });
+    let rest_api = RestApi { name: id.into(), resources, ..RestApi::default() };
+    let deployment = Arc::new(Deployment { id: format!("d-{backend}"), rest_api });
     let stage = |name: &str| Stage {
-        stage_name: name.into(),
-        deployment: deployment.clone(),
         variables: [("name".to_owned(), name.to_owned())].into(),
-        access_log_format: None,
+        ..Stage::new(name, deployment.clone())
     };
     Arc::new(Api { id: id.into(), name: id.into(), stages: vec![stage("dev"), stage("prod")] })
 }

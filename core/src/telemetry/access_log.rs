@@ -48,6 +48,7 @@ enum Variable {
     ErrorMessage,
     ErrorMessageString,
     ErrorResponseType,
+    ErrorValidationErrorString,
     IsCanaryRequest,
     /// Known to AWS, and always `-` here: its feature is not used by this API.
     Absent,
@@ -85,6 +86,7 @@ const VARIABLES: &[(&str, Variable)] = &[
     ("error.message", Variable::ErrorMessage),
     ("error.messageString", Variable::ErrorMessageString),
     ("error.responseType", Variable::ErrorResponseType),
+    ("error.validationErrorString", Variable::ErrorValidationErrorString),
     ("isCanaryRequest", Variable::IsCanaryRequest),
     ("identity.caller", Variable::Absent),
     ("identity.user", Variable::Absent),
@@ -222,6 +224,10 @@ pub struct LogRecord<'a> {
     pub error_message: Option<&'a str>,
     /// Type of a gateway response.
     pub error_response_type: Option<&'a str>,
+    /// What a request validator found.
+    pub validation_error: Option<&'a str>,
+    /// Whether a canary answered.
+    pub is_canary: bool,
 }
 
 /// Appends one line, its end included.
@@ -263,17 +269,22 @@ fn encode_variable(variable: Variable, escape: Escape, record: &LogRecord<'_>, o
             escaped(&record.domain_name[..end], escape, out);
         }
         Variable::AccountId => out.extend_from_slice(record.account_id.as_bytes()),
-        Variable::ErrorMessage => text(record.error_message, out),
+        Variable::ErrorMessage => optional(record.error_message.map(str::as_bytes), escape, out),
         Variable::ErrorMessageString => match record.error_message {
             Some(message) => {
                 out.push(b'"');
-                out.extend_from_slice(message.as_bytes());
+                escaped(message.as_bytes(), escape, out);
                 out.push(b'"');
             }
             None => out.push(b'-'),
         },
         Variable::ErrorResponseType => text(record.error_response_type, out),
-        Variable::IsCanaryRequest => out.extend_from_slice(b"false"),
+        Variable::ErrorValidationErrorString => {
+            optional(record.validation_error.map(str::as_bytes), escape, out);
+        }
+        Variable::IsCanaryRequest => {
+            out.extend_from_slice(if record.is_canary { b"true" } else { b"false" });
+        }
         Variable::Absent => out.push(b'-'),
     }
 }
@@ -357,6 +368,8 @@ mod tests {
             account_id: "123456789012",
             error_message: None,
             error_response_type: None,
+            validation_error: None,
+            is_canary: false,
         }
     }
 

@@ -138,6 +138,8 @@ pub struct CoreCounters {
     pub timeouts: Counter,
     /// Clients that left before their answer was complete.
     pub client_aborts: Counter,
+    /// Answers that did not fit the model of their method response, where a stage looks.
+    pub invalid_responses: Counter,
     /// Access-log lines dropped because the writer was behind.
     pub log_dropped: Counter,
     /// Generation of the snapshot this core serves.
@@ -165,6 +167,7 @@ impl Default for CoreCounters {
             upstream_queue_full: Counter::default(),
             timeouts: Counter::default(),
             client_aborts: Counter::default(),
+            invalid_responses: Counter::default(),
             log_dropped: Counter::default(),
             generation: Counter::default(),
         }

@@ -39,7 +39,8 @@ fn request_headers_follow_the_recordings(driver: &'static str) {
         ("X-Own-2", "caf\u{e9}"),
     ];
     let dropped = [
-        ("Content-Encoding", "gzip"),
+        // Any other coding is undone, and these bytes are in none.
+        ("Content-Encoding", "identity"),
         ("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg=="),
         ("Expect", "100-continue"),
         ("Keep-Alive", "timeout=5"),

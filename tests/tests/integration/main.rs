@@ -16,6 +16,7 @@ mod reload;
 mod stale;
 mod support;
 mod timeouts;
+mod transformations;
 
 // The corpora and their reader are shared with the codec's unit tests.
 #[path = "../../corpus/http1/reader.rs"]

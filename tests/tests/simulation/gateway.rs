@@ -8,9 +8,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ringway_core::model::{
-    Api, BasePathMapping, Configuration, Deployment, DomainName, HttpMethod, HttpProxyIntegration,
-    Integration, IntegrationResponse, Method, MockIntegration, ParameterSource, ParameterTarget,
-    RequestParameter, Resource, Stage,
+    Api, BasePathMapping, Configuration, Deployment, DomainName, HttpMethod, Integration,
+    IntegrationResponse, IntegrationType, Method, ParameterSource, ParameterTarget, RequestParameter,
+    Resource, ResponseParameter, ResponseSource, RestApi, Stage,
 };
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::snapshot::{CompileSettings, Registry, Snapshot, compile};
@@ -268,42 +268,41 @@ fn resource(conditions: &Conditions, route: Route, generation: usize, authority:
         _ => {}
     }
     let integration = match route {
-        Route::Mock => Integration::Mock(mock(generation)),
-        _ => Integration::HttpProxy(HttpProxyIntegration {
-            uri: format!("http://{authority}/g{generation}{target}"),
-            http_method: route.verb().unwrap_or(HttpMethod::Any),
+        Route::Mock => mock(generation),
+        _ => Integration {
+            uri: Some(format!("http://{authority}/g{generation}{target}")),
+            http_method: Some(route.verb().unwrap_or(HttpMethod::Any)),
             request_parameters,
             timeout: Duration::from_nanos(conditions.timeout_of(route)),
-        }),
+            ..Integration::new(IntegrationType::HttpProxy)
+        },
     };
     Resource {
         id: format!("r{}", route as usize),
         path: route.resource().to_owned(),
-        methods: vec![Method { http_method: HttpMethod::Any, integration }],
+        methods: vec![Method::new(HttpMethod::Any, integration)],
     }
 }
 
 /// Head and body name the generation.
-fn mock(generation: usize) -> MockIntegration {
-    MockIntegration {
-        status_code: None,
+fn mock(generation: usize) -> Integration {
+    Integration {
         responses: vec![IntegrationResponse {
-            selection_pattern: None,
-            status_code: 200,
             response_templates: vec![("application/json".to_owned(), judge::mock_body(generation))],
-            response_parameters: vec![("X-Sim-Generation".to_owned(), generation.to_string())],
+            response_parameters: vec![ResponseParameter {
+                header: "X-Sim-Generation".to_owned(),
+                source: ResponseSource::Static(generation.to_string()),
+            }],
+            ..IntegrationResponse::new(200)
         }],
+        ..Integration::new(IntegrationType::Mock)
     }
 }
 
 /// Serves `resources` on every domain.
 pub(crate) fn configuration(resources: Vec<Resource>) -> Configuration {
-    let stage = Stage {
-        stage_name: "sim".to_owned(),
-        deployment: Deployment { id: "d1".to_owned(), resources }.into(),
-        variables: Default::default(),
-        access_log_format: None,
-    };
+    let rest_api = RestApi { name: "simulated".to_owned(), resources, ..RestApi::default() };
+    let stage = Stage::new("sim", Deployment { id: "d1".to_owned(), rest_api }.into());
     let mapping = BasePathMapping {
         base_path: String::new(),
         rest_api_id: "simulated1".to_owned(),

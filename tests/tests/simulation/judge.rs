@@ -75,7 +75,15 @@ impl Possible {
             return Possible { gateway: vec![413], ..Possible::default() };
         }
         match request.route {
-            Route::Mock => return Possible { scripted: true, ..Possible::default() },
+            // It is answered once its body is there: a template may read it.
+            Route::Mock => {
+                let refused = |status| Possible { gateway: vec![status], ..Possible::default() };
+                return match request.upload {
+                    _ if too_large => refused(413),
+                    Upload::Faulty(..) => refused(400),
+                    _ => Possible { scripted: true, ..Possible::default() },
+                };
+            }
             Route::Unknown => return Possible { gateway: vec![403], ..Possible::default() },
             Route::Nowhere => return Possible { gateway: vec![504], ..Possible::default() },
             _ => {}

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ringway_core::http1::{BodyLength, HeadLimits, Method, Parsed, ResponseHead, Scan, parse_response};
-use ringway_core::model::{HttpMethod, HttpProxyIntegration, Integration, Method as ApiMethod, Resource};
+use ringway_core::model::{HttpMethod, Integration, IntegrationType, Method as ApiMethod, Resource};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::snapshot::{Registry, compile};
 use ringway_core::telemetry::counters::CoreCounters;
@@ -278,16 +278,16 @@ fn settings() -> CoreSettings {
 }
 
 fn resource(phase: Phase) -> Resource {
-    let integration = Integration::HttpProxy(HttpProxyIntegration {
-        uri: format!("http://{}/", phase.address()),
-        http_method: HttpMethod::Get,
-        request_parameters: Vec::new(),
+    let integration = Integration {
+        uri: Some(format!("http://{}/", phase.address())),
+        http_method: Some(HttpMethod::Get),
         timeout: Duration::from_nanos(TIMEOUT),
-    });
+        ..Integration::new(IntegrationType::HttpProxy)
+    };
     Resource {
         id: format!("r{}", phase as usize),
         path: phase.path(),
-        methods: vec![ApiMethod { http_method: HttpMethod::Get, integration }],
+        methods: vec![ApiMethod::new(HttpMethod::Get, integration)],
     }
 }
 

@@ -10,6 +10,7 @@ mod loadgen;
 mod offered;
 pub(crate) mod openloop;
 mod proxy;
+mod rest;
 mod revisions;
 mod runtimes;
 mod slices;
@@ -51,6 +52,11 @@ const BENCHES: &[Check] = &[
         name: "truth",
         about: "the latencies that ringload reports against known ones, with a freeze of two seconds; wrk beside it",
         run: truth::run,
+    },
+    Check {
+        name: "rest",
+        about: "what finding routes, templates and models cost in processor time",
+        run: rest::run,
     },
     Check {
         name: "instructions",

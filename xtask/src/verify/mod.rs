@@ -4,6 +4,7 @@ mod driver_faults;
 mod fuzz;
 pub(crate) mod memory;
 mod reload;
+pub(crate) mod rest;
 mod sanitizers;
 mod sim;
 mod timeout;
@@ -54,6 +55,11 @@ const CHECKS: &[Check] = &[
         name: "driver-faults",
         about: "the native driver with late completions, full queues, no buffers, a ring that dies",
         run: driver_faults::run,
+    },
+    Check {
+        name: "rest",
+        about: "recorded AWS behaviour, real OpenAPI documents, and 10,000 templates beside real Velocity",
+        run: rest::run,
     },
     Check { name: "fuzz", about: "each fuzz target for five minutes (--seconds N)", run: fuzz::run },
 ];

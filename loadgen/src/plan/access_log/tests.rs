@@ -107,6 +107,8 @@ fn what_the_gateway_writes() {
         account_id: "1",
         error_message: None,
         error_response_type: None,
+        validation_error: None,
+        is_canary: false,
     };
     let mut line = Vec::new();
     encode(&compile(PRESET_JSON).unwrap(), &record, &mut line);

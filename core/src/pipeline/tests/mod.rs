@@ -1,5 +1,8 @@
 //! The pipeline against an integration that is a table, without a socket.
 
+mod transform;
+mod vectors;
+
 use super::*;
 use crate::http1::{HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request, parse_response};
 use crate::ids::IdSource;
@@ -8,7 +11,6 @@ use crate::snapshot::{CompileSettings, Registry, compile};
 use std::cell::RefCell;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 struct FakeEnv {
     answer: Result<&'static str, GatewayError>,
@@ -26,7 +28,7 @@ impl Env for FakeEnv {
         out.extend_from_slice(b"Date: D\r\n");
     }
 
-    async fn invoke(&self, _: &HttpProxyPlan, exchange: &mut Exchange<'_>) -> Result<Vec<u8>, GatewayError> {
+    async fn invoke(&self, _: &HttpCall, exchange: &mut Exchange<'_>) -> Result<Vec<u8>, GatewayError> {
         let sent = std::mem::take(&mut exchange.integration_request);
         *self.sent.borrow_mut() = String::from_utf8(sent).unwrap();
         let bytes = self.answer?.as_bytes().to_vec();
@@ -36,15 +38,28 @@ impl Env for FakeEnv {
         assert_eq!(parsed, Ok(Parsed::Complete));
         Ok(bytes)
     }
+
+    async fn read_body(&self, exchange: &mut Exchange<'_>, _: u64) -> Result<Vec<u8>, GatewayError> {
+        exchange.body_pending = false;
+        Ok(exchange.bytes[exchange.head.len..].to_vec())
+    }
+
+    async fn read_answer(
+        &self,
+        exchange: &mut Exchange<'_>,
+        lease: &Vec<u8>,
+    ) -> Result<Vec<u8>, GatewayError> {
+        Ok(lease[exchange.answer.len..].to_vec())
+    }
 }
 
 fn proxy(uri: &str, request_parameters: Vec<RequestParameter>) -> Integration {
-    Integration::HttpProxy(HttpProxyIntegration {
-        uri: uri.into(),
-        http_method: HttpMethod::Any,
+    Integration {
+        uri: Some(uri.into()),
+        http_method: Some(HttpMethod::Any),
         request_parameters,
-        timeout: Duration::from_millis(29_000),
-    })
+        ..Integration::new(IntegrationType::HttpProxy)
+    }
 }
 
 fn parameter(target: ParameterTarget, source: ParameterSource) -> RequestParameter {
@@ -56,19 +71,22 @@ fn snapshot() -> Snapshot {
     let resource = |resource_path: &str, http_method, integration| Resource {
         id: "res".into(),
         path: resource_path.into(),
-        methods: vec![Method { http_method, integration }],
+        methods: vec![Method::new(http_method, integration)],
     };
-    let mock = MockIntegration {
-        status_code: Some(200),
+    let mock = Integration {
+        request_templates: vec![("application/json".into(), "{statusCode: 200}".into())],
         responses: vec![IntegrationResponse {
-            selection_pattern: None,
-            status_code: 200,
             response_templates: vec![
                 ("application/json".into(), "{\"ok\":true}".into()),
                 ("text/plain".into(), "ok".into()),
             ],
-            response_parameters: vec![("X-Mock".into(), "yes".into())],
+            response_parameters: vec![ResponseParameter {
+                header: "X-Mock".into(),
+                source: ResponseSource::Static("yes".into()),
+            }],
+            ..IntegrationResponse::new(200)
         }],
+        ..Integration::new(IntegrationType::Mock)
     };
     let mapped = vec![
         path("petId"),
@@ -80,18 +98,21 @@ fn snapshot() -> Snapshot {
     let resources = vec![
         resource("/pets", HttpMethod::Any, proxy("http://${stageVariables.backend}/pets", vec![])),
         resource("/pets/{petId}", HttpMethod::Get, proxy("http://10.0.0.1:9000/p/{petId}?fixed=1", mapped)),
-        resource("/health", HttpMethod::Get, Integration::Mock(mock)),
+        resource("/health", HttpMethod::Get, mock),
         resource(
             "/{proxy+}",
             HttpMethod::Any,
             proxy("http://10.0.0.1:9000/all/{proxy}", vec![path("proxy")]),
         ),
     ];
+    serving(RestApi { resources, ..RestApi::default() })
+}
+
+/// An API whose stage `dev` is reached below `/v1/dev`.
+fn serving(rest_api: RestApi) -> Snapshot {
     let stage = Stage {
-        stage_name: "dev".into(),
-        deployment: Deployment { id: "dep".into(), resources }.into(),
         variables: [("backend".to_owned(), "pets.example:8000".to_owned())].into(),
-        access_log_format: None,
+        ..Stage::new("dev", Deployment { id: "dep".into(), rest_api }.into())
     };
     let configuration = Configuration {
         apis: vec![Api { id: "a1".into(), name: "pets".into(), stages: vec![stage] }.into()],
@@ -115,16 +136,34 @@ fn snapshot() -> Snapshot {
 
 /// What the client gets and what the integration was sent.
 fn exchange(request: &str, answer: Result<&'static str, GatewayError>) -> (String, String) {
-    let bytes = request.replace('\n', "\r\n").into_bytes();
+    exchange_with(&snapshot(), request, answer)
+}
+
+/// As [`exchange`], of this API. Lines of the heads end in `\n` in the texts.
+fn exchange_with(
+    snapshot: &Snapshot,
+    request: &str,
+    answer: Result<&'static str, GatewayError>,
+) -> (String, String) {
+    exchange_bytes(snapshot, request, "", answer)
+}
+
+/// As [`exchange_with`], with a body whose line ends stay what they are.
+fn exchange_bytes(
+    snapshot: &Snapshot,
+    request: &str,
+    body: &str,
+    answer: Result<&'static str, GatewayError>,
+) -> (String, String) {
+    let bytes = (request.replace('\n', "\r\n") + body).into_bytes();
     let (mut head, mut answer_head) = (RequestHead::default(), ResponseHead::default());
     let parsed = parse_request(&bytes, &mut Scan::default(), &HeadLimits::default(), &mut head);
     assert_eq!(parsed, Ok(Parsed::Complete));
     let mut exchange = Exchange::new(&bytes, &head, &mut answer_head, IdSource::new(1).next_id());
     exchange.unix_millis = 1_674_162_806_000;
     let env = FakeEnv { answer, sent: RefCell::default() };
-    let snapshot = snapshot();
     {
-        let mut serve = pin!(serve(&env, &snapshot, &mut exchange));
+        let mut serve = pin!(serve(&env, snapshot, &mut exchange));
         let Poll::Ready(_) = serve.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
             panic!("it waits")
         };

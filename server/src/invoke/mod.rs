@@ -1,0 +1,169 @@
+//! `ringway invoke`: one request through a deployment, step by step, as TestInvokeMethod's execution log shows it (tables.md §5.6).
+//!
+//! It is the pipeline that serves, with an integration that is called over an ordinary socket.
+
+mod backend;
+mod log;
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ringway_core::error::GatewayError;
+use ringway_core::http1::{
+    BodyDecoder, DateCache, HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request,
+};
+use ringway_core::ids::IdSource;
+use ringway_core::model::{Configuration, DomainName};
+use ringway_core::pipeline::{Env, Exchange, serve};
+use ringway_core::snapshot::{CompileSettings, HttpCall, Registry, Snapshot, compile};
+use ringway_core::telemetry::access_log::PRESET_JSON;
+
+use crate::check::refuse;
+use crate::cli::{EXIT_CONFIGURATION, EXIT_UNAVAILABLE, InvokeArgs};
+
+/// Invokes as `arguments` say, prints the log and the answer, and returns the exit code.
+pub(crate) fn run(arguments: &InvokeArgs) -> u8 {
+    let loaded = match ringway_controlplane::load(std::slice::from_ref(&arguments.file)) {
+        Ok(loaded) => loaded,
+        Err(issues) => return refuse(&arguments.file, &issues),
+    };
+    let (snapshot, host) = match snapshot(loaded.configuration, &arguments.file) {
+        Ok(snapshot) => snapshot,
+        Err(message) => {
+            eprintln!("ringway: {message}");
+            return EXIT_CONFIGURATION;
+        }
+    };
+    let request = request(arguments, &host);
+    match invoke(&snapshot, &request, arguments) {
+        Ok(()) => 0,
+        Err(message) => {
+            eprintln!("ringway: {message}");
+            EXIT_UNAVAILABLE
+        }
+    }
+}
+
+/// The API of a file, reached by its own host name.
+fn snapshot(configuration: Configuration, file: &Path) -> Result<(Snapshot, String), String> {
+    let settings = CompileSettings {
+        region: "us-east-1".into(),
+        account_id: "000000000000".into(),
+        execute_api_suffix: "amazonaws.com".into(),
+        default_log_format: PRESET_JSON.into(),
+    };
+    let [api] = configuration.apis.as_slice() else {
+        return Err(format!("{}: an API file has one API", file.display()));
+    };
+    let host = format!("{}.execute-api.us-east-1.amazonaws.com", api.id);
+    let configuration = Configuration { domain_names: Vec::<DomainName>::new(), ..configuration };
+    let snapshot =
+        compile(&configuration, &settings, &mut Registry::new()).map_err(|errors| errors.join("\n"))?;
+    Ok((snapshot, host))
+}
+
+/// The bytes that a client would send.
+fn request(arguments: &InvokeArgs, host: &str) -> Vec<u8> {
+    let path = arguments.path.trim_start_matches('/');
+    let mut text = format!("{} /{}/{path} HTTP/1.1\r\nHost: {host}\r\n", arguments.method, arguments.stage);
+    for header in &arguments.headers {
+        text.push_str(header);
+        text.push_str("\r\n");
+    }
+    let body = arguments.body.as_deref().unwrap_or_default();
+    if !body.is_empty() {
+        text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    text.push_str("\r\n");
+    text.push_str(body);
+    text.into_bytes()
+}
+
+fn invoke(snapshot: &Snapshot, bytes: &[u8], arguments: &InvokeArgs) -> Result<(), String> {
+    let (mut head, mut answer) = (RequestHead::default(), ResponseHead::default());
+    match parse_request(bytes, &mut Scan::default(), &HeadLimits::default(), &mut head) {
+        Ok(Parsed::Complete) => {}
+        Ok(Parsed::Partial) => return Err("the request is not complete: a header holds a line end?".into()),
+        Err(error) => return Err(format!("not a request: {}", error.message())),
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let mut exchange = Exchange::new(bytes, &head, &mut answer, IdSource::new(now).next_id());
+    exchange.source_ip = b"127.0.0.1";
+    exchange.unix_millis = now;
+    let log = log::ExecutionLog::new(now);
+    log.begin(&exchange, arguments);
+    let env = SocketEnv { snapshot, log: &log, date: RefCell::default() };
+    let served = {
+        let served = pin!(serve(&env, snapshot, &mut exchange));
+        // Its integration blocks, so that nothing is left to wait for.
+        let Poll::Ready(served) = served.poll(&mut Context::from_waker(Waker::noop())) else {
+            return Err("the pipeline waits for something that nobody brings".into());
+        };
+        served
+    };
+    if let ringway_core::pipeline::Served::Streaming(lease) = served {
+        env.stream(&mut exchange, &lease);
+    }
+    log.end(&exchange);
+    Ok(())
+}
+
+/// An integration over a socket of the standard library.
+struct SocketEnv<'a> {
+    snapshot: &'a Snapshot,
+    log: &'a log::ExecutionLog,
+    date: RefCell<DateCache>,
+}
+
+impl SocketEnv<'_> {
+    /// Appends the body of a proxied answer to the answer.
+    fn stream(&self, exchange: &mut Exchange<'_>, lease: &[u8]) {
+        match backend::body(BodyDecoder::new(exchange.answer.body), &lease[exchange.answer.len..]) {
+            Ok(body) => exchange.out.extend_from_slice(&body),
+            Err(message) => self.log.line(&message),
+        }
+    }
+}
+
+impl Env for SocketEnv<'_> {
+    type Lease = Vec<u8>;
+
+    fn buffer(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn date_line(&self, out: &mut Vec<u8>) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        out.extend_from_slice(self.date.borrow_mut().line(now.as_secs()));
+    }
+
+    async fn invoke(&self, call: &HttpCall, exchange: &mut Exchange<'_>) -> Result<Vec<u8>, GatewayError> {
+        let endpoint = &self.snapshot.endpoints[call.endpoint as usize];
+        let mut sent = std::mem::take(&mut exchange.integration_request);
+        if exchange.gathered.is_none() {
+            // A proxied body follows its head as it is: it is all here.
+            sent.extend_from_slice(&exchange.bytes[exchange.head.len..]);
+        }
+        self.log.endpoint_request(&endpoint.host, endpoint.port, &sent);
+        let answered = backend::call(&endpoint.host, endpoint.port, &sent, call.timeout_nanos, exchange);
+        self.log.endpoint_response(exchange, &answered);
+        answered.map_err(|failure| failure.error)
+    }
+
+    async fn read_body(&self, exchange: &mut Exchange<'_>, _: u64) -> Result<Vec<u8>, GatewayError> {
+        exchange.body_pending = false;
+        Ok(exchange.bytes[exchange.head.len..].to_vec())
+    }
+
+    async fn read_answer(
+        &self,
+        exchange: &mut Exchange<'_>,
+        lease: &Vec<u8>,
+    ) -> Result<Vec<u8>, GatewayError> {
+        backend::body(BodyDecoder::new(exchange.answer.body), &lease[exchange.answer.len..])
+            .map_err(|_| GatewayError::BadIntegrationResponse)
+    }
+}
