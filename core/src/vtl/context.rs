@@ -10,7 +10,8 @@ use crate::json::{List, ListKind, Map, Value};
 impl<'r> Render<'r> {
     /// The variable of `$context` with a dotted name.
     pub(super) fn context_path(&mut self, name: &str) -> Outcome<Value<'r>> {
-        if name.starts_with("requestOverride") || name.starts_with("responseOverride") {
+        let first = name.split('.').next().unwrap_or_default();
+        if first == "requestOverride" || first == "responseOverride" {
             let mut value = Value::Handle(handle::CONTEXT);
             for part in name.split('.') {
                 value = match value {

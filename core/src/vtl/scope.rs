@@ -127,14 +127,14 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// The status to answer with, if a template has set one that is a status.
+    /// The status to answer with, if a template has set one that an answer can have: 1xx would not end the exchange.
     pub fn status_code(&self) -> Option<u16> {
         let status = match self.status.as_ref()? {
             OverrideValue::Number(number) => u16::try_from(*number).ok()?,
             OverrideValue::Text(text) => text.trim().parse().ok()?,
             OverrideValue::Decimal(_) | OverrideValue::Boolean(_) | OverrideValue::List(_) => return None,
         };
-        (100..=599).contains(&status).then_some(status)
+        (200..=599).contains(&status).then_some(status)
     }
 
     /// Whether nothing was set.

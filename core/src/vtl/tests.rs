@@ -85,6 +85,10 @@ fn reads_the_exchange() {
         ("#foreach($k in $context.keySet())$k,#end", "stage,identity,requestOverride,responseOverride,"),
         ("#set($x = $input.path('$'))#set($x.n = 6)$input.json('$.n')", "6"),
         ("#set($context.mine = 1)$context.mine", "1"),
+        (
+            "#set($context.requestOverrides.a = 1)$context.requestOverrides.a.b|$context['requestOverridex'].y",
+            "|",
+        ),
     ] {
         assert_eq!(render(template).unwrap(), expected, "{template}");
     }
