@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut printed = Vec::new();
     assert!(write_json(&again, Style::Plain, &mut printed));
     // Fractions change their form: from 19 characters on json-smart reads a `BigDecimal`, which prints in another way.
-    if !json.contains(&b'.') {
+    if !json.iter().any(|byte| matches!(byte, b'.' | b'E')) {
         assert_eq!(json, printed);
     }
 });

@@ -219,7 +219,7 @@ mod body {
         for _ in 0..COUNT {
             pairs.push(pair(&runtime).await);
         }
-        let heard = Rc::new(Cell::new(0));
+        let (heard, answered) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
         let mut clients = Vec::new();
         for (client, server) in pairs {
             let heard = heard.clone();
@@ -236,13 +236,15 @@ mod body {
         for round in 0..5 {
             // All of them in one turn.
             for client in &clients {
-                let client = client.clone();
+                let (client, answered) = (client.clone(), answered.clone());
                 runtime.spawn(async move {
                     let answer = client.send_recv(Buf::from(pattern(round * 3, 3)), SMALL).await;
                     assert_eq!(&answer.unwrap()[..], b"ok");
+                    answered.set(answered.get() + 1);
                 });
             }
-            sleep(&runtime, 60).await;
+            // A next message before the answer to this one could arrive together with it.
+            until(&runtime, "a round was answered", || answered.get() == COUNT * (round + 1)).await;
         }
         until(&runtime, "everybody was heard", || heard.get() == COUNT).await;
     }
