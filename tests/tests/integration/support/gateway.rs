@@ -26,6 +26,8 @@ pub(crate) fn binary() -> &'static Path {
         // target/debug/deps/integration-…
         let test = std::env::current_exe().unwrap();
         let target = test.ancestors().nth(3).unwrap();
+        // With a sanitizer, whose flags are not for build scripts and macros.
+        let triple = std::env::var("RINGWAY_TEST_TARGET").ok();
         let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
             .args([
                 "build",
@@ -37,6 +39,7 @@ pub(crate) fn binary() -> &'static Path {
                 "--message-format",
                 "json",
             ])
+            .args(triple.iter().flat_map(|triple| ["--target", triple]))
             .arg("--target-dir")
             .arg(target)
             .current_dir(root())
