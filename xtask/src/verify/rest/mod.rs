@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
 
 /// Whether a line of a test's output says how many of something there were.
 fn counts(line: &str) -> bool {
-    ["agree", "compile", "as expected", "import", "round trips", "refused:"]
+    ["agree", "compile", "as expected", "import", "round trips", "refused: {"]
         .iter()
         .any(|word| line.contains(word))
         && line.contains(|c: char| c.is_ascii_digit())
