@@ -272,15 +272,17 @@ fn a_waker_may_use_the_wheel() {
 
 #[test]
 fn a_hundred_thousand_timers() {
+    // Miri interprets a thousand in the time that it takes to run a hundred thousand.
+    let count = if cfg!(miri) { 1_000 } else { 100_000 };
     let wheel = Wheel::new(START);
     let mut dice = Dice(1);
-    let timers: Vec<Timer> = (0..100_000).map(|_| Timer::new(&wheel)).collect();
+    let timers: Vec<Timer> = (0..count).map(|_| Timer::new(&wheel)).collect();
     for timer in &timers {
         timer.arm(START + dice.roll(3_600_000 * MS));
     }
     wheel.advance(START + 1_800_000 * MS);
     let expired = timers.iter().filter(|timer| timer.is_expired()).count();
-    assert!((45_000..55_000).contains(&expired), "{expired}");
+    assert!((count * 45 / 100..count * 55 / 100).contains(&expired), "{expired}");
     wheel.advance(START + 3_700_000 * MS);
     assert!(timers.iter().all(Timer::is_expired));
     assert_eq!(wheel.next_deadline(), None);
