@@ -7,6 +7,7 @@
 
 mod access_log;
 pub mod api_file;
+pub mod aws;
 mod body;
 mod cursor;
 pub mod diff;

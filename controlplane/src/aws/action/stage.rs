@@ -1,0 +1,81 @@
+//! Stages (tables.md §8.7, §9).
+
+use crate::aws::operation::{Body, Operation, Support};
+
+/// The operations.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "CreateStage",
+        method: "POST",
+        uri: "/restapis/{restapi_id}/stages",
+        status: 201,
+        body: Body::Members(&[
+            "stageName",
+            "deploymentId",
+            "description",
+            "cacheClusterEnabled",
+            "cacheClusterSize",
+            "variables",
+            "documentationVersion",
+            "canarySettings",
+            "tracingEnabled",
+            "tags",
+        ]),
+        query: &[],
+        support: Support::Refused("it is not built yet"),
+    },
+    Operation {
+        name: "DeleteStage",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/stages/{stage_name}",
+        status: 202,
+        body: Body::Members(&[]),
+        query: &[],
+        support: Support::Refused("it is not built yet"),
+    },
+    Operation {
+        name: "FlushStageAuthorizersCache",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
+        status: 202,
+        body: Body::Members(&[]),
+        query: &[],
+        support: Support::Refused("it is not built yet"),
+    },
+    Operation {
+        name: "FlushStageCache",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
+        status: 202,
+        body: Body::Members(&[]),
+        query: &[],
+        support: Support::Refused("it is not built yet"),
+    },
+    Operation {
+        name: "GetStage",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/stages/{stage_name}",
+        status: 200,
+        body: Body::Members(&[]),
+        query: &[],
+        support: Support::Refused("it is not built yet"),
+    },
+    Operation {
+        name: "GetStages",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/stages",
+        status: 200,
+        body: Body::Members(&[]),
+        query: &["deploymentId"],
+        support: Support::Refused("it is not built yet"),
+    },
+    Operation {
+        name: "UpdateStage",
+        method: "PATCH",
+        uri: "/restapis/{restapi_id}/stages/{stage_name}",
+        status: 200,
+        body: Body::Members(&["patchOperations"]),
+        query: &[],
+        support: Support::Refused("it is not built yet"),
+    },
+];

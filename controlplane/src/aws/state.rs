@@ -1,0 +1,107 @@
+//! Everything that the control plane holds.
+
+use super::ids::Ids;
+use super::table::{Row, Table, Write};
+use super::{Exception, Settings, wire};
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $field:ident: $row:ty = $name:literal $($served:ident)?,)*) => {
+        /// Everything that the control plane holds: a table for each kind of resource.
+        pub struct State {
+            pub(crate) settings: Settings,
+            pub(crate) ids: Ids,
+            $($(#[$doc])* pub $field: Table<$row>,)*
+        }
+
+        $(impl Row for $row {
+            const TABLE: &'static str = $name;
+            $(const SERVED: bool = stringify!($served).len() > 0;)?
+        })*
+
+        impl State {
+            pub(crate) fn new(settings: Settings, ids: Ids) -> Self {
+                State { settings, ids, $($field: Table::default(),)* }
+            }
+
+            pub(crate) fn writes(&self) -> Vec<Write> {
+                let mut writes = Vec::new();
+                $(self.$field.writes(&mut writes);)*
+                writes
+            }
+
+            /// Whether a row that the data plane depends on has changed.
+            pub(crate) fn serving_changed(&self) -> bool {
+                false $(|| (<$row>::SERVED && self.$field.is_changed()))*
+            }
+
+            pub(crate) fn commit(&mut self) {
+                $(self.$field.commit();)*
+            }
+
+            pub(crate) fn roll_back(&mut self) {
+                $(self.$field.roll_back();)*
+            }
+
+            pub(crate) fn load(&mut self, table: &str, key: &str, value: &[u8]) -> Result<(), String> {
+                match table {
+                    $($name => self.$field.load(key, value),)*
+                    _ => Err(format!("the store has a table `{table}` that this version does not know")),
+                }
+            }
+        }
+    };
+}
+
+tables! {
+    /// By id.
+    rest_apis: wire::RestApi = "rest_apis" served,
+    /// By API and id; with their methods and integrations.
+    resources: wire::Resource = "resources",
+    /// By API and name.
+    models: wire::Model = "models",
+    /// By API and id.
+    request_validators: wire::RequestValidator = "request_validators",
+    /// By API and type: those that are customised.
+    gateway_responses: wire::GatewayResponse = "gateway_responses",
+    /// By API and id.
+    authorizers: wire::Authorizer = "authorizers",
+    /// By API and id.
+    documentation_parts: wire::DocumentationPart = "documentation_parts",
+    /// By API and version.
+    documentation_versions: wire::DocumentationVersion = "documentation_versions",
+    /// By API and id.
+    deployments: wire::Deployment = "deployments" served,
+    /// By API and name.
+    stages: wire::Stage = "stages" served,
+    /// By id.
+    api_keys: wire::ApiKey = "api_keys",
+    /// By id.
+    usage_plans: wire::UsagePlan = "usage_plans",
+    /// By plan and key id.
+    usage_plan_keys: wire::UsagePlanKey = "usage_plan_keys",
+    /// By name.
+    domain_names: wire::DomainName = "domain_names" served,
+    /// By domain name and base path.
+    base_path_mappings: wire::BasePathMapping = "base_path_mappings" served,
+    /// By id.
+    client_certificates: wire::ClientCertificate = "client_certificates",
+    /// By id.
+    vpc_links: wire::VpcLink = "vpc_links",
+    /// One, under `account`.
+    accounts: wire::Account = "accounts",
+}
+
+impl State {
+    /// The API, or AWS's words for that there is none (tables.md §8.1).
+    pub(crate) fn rest_api(&self, id: &str) -> Result<&wire::RestApi, Exception> {
+        self.rest_apis.get(id).ok_or_else(|| {
+            let account = &self.settings.account_id;
+            Exception::not_found(format!("Invalid API identifier specified {account}:{id}"))
+        })
+    }
+
+    /// `arn:aws:apigateway:{region}::{path}`, as tags name resources.
+    pub(crate) fn arn(&self, path: &str) -> String {
+        format!("arn:aws:apigateway:{}::{path}", self.settings.region)
+    }
+}

@@ -1,0 +1,128 @@
+//! The rows of one kind, with what has changed since the last commit.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A kind of row.
+pub trait Row: Serialize + DeserializeOwned {
+    /// Name of its table, in the store too.
+    const TABLE: &'static str;
+    /// Whether the data plane depends on it.
+    const SERVED: bool = false;
+}
+
+/// What the store has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// Name of the table.
+    pub table: &'static str,
+    /// Key of the row.
+    pub key: String,
+    /// The row as JSON; `None` removes it.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Rows by key. Rows that belong to another are kept under `parent/child`, so that they lie together.
+#[derive(Debug)]
+pub struct Table<T> {
+    rows: BTreeMap<String, Arc<T>>,
+    /// The rows that were changed, as they were at the last commit.
+    before: BTreeMap<String, Option<Arc<T>>>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Table { rows: BTreeMap::new(), before: BTreeMap::new() }
+    }
+}
+
+/// The key of a row that belongs to another.
+pub(crate) fn key(parent: &str, child: &str) -> String {
+    format!("{parent}/{child}")
+}
+
+impl<T: Row> Table<T> {
+    /// The row under `key`.
+    pub fn get(&self, key: &str) -> Option<&T> {
+        self.rows.get(key).map(|row| &**row)
+    }
+
+    /// As [`get`](Table::get), for those who keep it.
+    pub fn shared(&self, key: &str) -> Option<Arc<T>> {
+        self.rows.get(key).cloned()
+    }
+
+    /// The row `child` of `parent`.
+    pub fn child(&self, parent: &str, child: &str) -> Option<&T> {
+        self.get(&key(parent, child))
+    }
+
+    /// All rows, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.rows.iter().map(|(key, row)| (key.as_str(), &**row))
+    }
+
+    /// The rows of `parent`, by the last part of their key.
+    pub fn children<'t>(&'t self, parent: &str) -> impl Iterator<Item = (&'t str, &'t T)> {
+        let prefix = key(parent, "");
+        let length = prefix.len();
+        // `0` follows `/`.
+        let end = Bound::Excluded(format!("{parent}0"));
+        self.rows.range((Bound::Included(prefix), end)).map(move |(key, row)| (&key[length..], &**row))
+    }
+
+    pub(crate) fn put(&mut self, key: impl Into<String>, row: T) {
+        let key = key.into();
+        let old = self.rows.insert(key.clone(), Arc::new(row));
+        self.before.entry(key).or_insert(old);
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) -> Option<Arc<T>> {
+        let old = self.rows.remove(key)?;
+        self.before.entry(key.to_owned()).or_insert_with(|| Some(old.clone()));
+        Some(old)
+    }
+
+    /// Removes everything that belongs to `parent`.
+    pub(crate) fn remove_children(&mut self, parent: &str) {
+        let keys: Vec<String> = self.children(parent).map(|(child, _)| key(parent, child)).collect();
+        for key in keys {
+            self.remove(&key);
+        }
+    }
+
+    pub(crate) fn writes(&self, into: &mut Vec<Write>) {
+        into.extend(self.before.keys().map(|key| Write {
+            table: T::TABLE,
+            key: key.clone(),
+            value: self.rows.get(key).map(|row| serde_json::to_vec(&**row).unwrap_or_default()),
+        }));
+    }
+
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.before.is_empty()
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.before.clear();
+    }
+
+    pub(crate) fn roll_back(&mut self) {
+        for (key, row) in std::mem::take(&mut self.before) {
+            match row {
+                Some(row) => self.rows.insert(key, row),
+                None => self.rows.remove(&key),
+            };
+        }
+    }
+
+    pub(crate) fn load(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        let row = serde_json::from_slice(value).map_err(|error| format!("{} {key}: {error}", T::TABLE))?;
+        self.rows.insert(key.to_owned(), Arc::new(row));
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! For the tests of actions: a control plane that makes the same ids every time.
+
+use serde_json::Value;
+
+use super::{ControlPlane, Request, Settings};
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+
+/// An empty control plane.
+pub(crate) fn control_plane() -> ControlPlane {
+    let settings = Settings {
+        region: "us-east-1".into(),
+        account_id: ACCOUNT.into(),
+        execute_api_suffix: "amazonaws.com".into(),
+    };
+    let mut next = 0_u64;
+    ControlPlane::new(settings, move |bytes| {
+        for byte in bytes {
+            next = next.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *byte = (next >> 33) as u8;
+        }
+    })
+}
+
+/// Calls an operation; the answer's status, and its document or `[exception, message]`.
+pub(crate) fn call(plane: &mut ControlPlane, method: &str, target: &str, body: Value) -> (u16, Value) {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let request = Request { method, path, query, accept: "application/json", body: &body };
+    let handled = plane.handle(&request, 1_700_000_000);
+    plane.commit();
+    let response = handled.response;
+    let document: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    match response.error_type {
+        Some(exception) => (response.status, serde_json::json!([exception, document["message"]])),
+        None => (response.status, document),
+    }
+}
+
+/// As [`call`], for what has to succeed.
+pub(crate) fn good(plane: &mut ControlPlane, method: &str, target: &str, body: Value) -> Value {
+    let (status, document) = call(plane, method, target, body);
+    assert!(status < 300, "{method} {target}: {status} {document}");
+    document
+}
+
+/// As [`call`], for what has to be refused; the exception and its message.
+pub(crate) fn refused(plane: &mut ControlPlane, method: &str, target: &str, body: Value) -> (String, String) {
+    let (status, document) = call(plane, method, target, body);
+    assert!(status >= 400, "{method} {target}: {status} {document}");
+    let text = |index: usize| document[index].as_str().unwrap_or_default().to_owned();
+    (text(0), text(1))
+}
