@@ -51,3 +51,12 @@ pub(crate) fn refused(plane: &mut ControlPlane, method: &str, target: &str, body
     let text = |index: usize| document[index].as_str().unwrap_or_default().to_owned();
     (text(0), text(1))
 }
+
+/// An API with a method `GET /`, and the path of the method.
+pub(crate) fn a_method(plane: &mut ControlPlane) -> String {
+    let api = good(plane, "POST", "/restapis", serde_json::json!({"name": "a"}));
+    let text = |name: &str| api[name].as_str().unwrap_or_default();
+    let path = format!("/restapis/{}/resources/{}/methods/GET", text("id"), text("rootResourceId"));
+    good(plane, "PUT", &path, serde_json::json!({"authorizationType": "NONE"}));
+    path
+}

@@ -5,30 +5,30 @@
 //! effect at AWS either. What only describes the API (summaries, examples, tags of operations) is skipped.
 
 mod annotations;
-mod arn;
+pub(crate) mod arn;
 mod base_path;
 mod bodies;
 mod documentation;
-mod expressions;
+pub(crate) mod expressions;
 mod format;
 mod gateway_responses;
 mod importer;
 mod integration;
 mod integration_responses;
-mod mappings;
-mod media_type;
+pub(crate) mod mappings;
+pub(crate) mod media_type;
 mod merge;
 mod operation;
 mod parameters;
-mod path;
+pub(crate) mod path;
 mod paths;
 mod quotas;
 mod root;
 mod schema;
 mod security;
 mod stage_use;
-mod templates;
-mod uri;
+pub(crate) mod templates;
+pub(crate) mod uri;
 mod validators;
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ use crate::issue::{Issue, Issues, sorted};
 pub use base_path::BasePathMode;
 use importer::Importer;
 pub use merge::merge;
-pub(crate) use schema::model_of_url;
+pub(crate) use schema::{is_model_name, model_of_url};
 use stage_use::StageUse;
 
 /// What an import is told besides the document (tables.md §10.1).

@@ -81,7 +81,7 @@ fn segment_variable(segment: &str) -> Result<Option<&str>, String> {
 }
 
 /// Names of parameters (tables.md §2.5): `^[a-zA-Z0-9._$-]+$`.
-pub(super) fn is_parameter_name(name: &str) -> bool {
+pub(crate) fn is_parameter_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._$-".contains(&byte))
 }
 

@@ -11,10 +11,13 @@ mod domain_name;
 mod gateway_response;
 mod import_api;
 mod integration;
+
 mod integration_response;
 mod method;
 mod method_response;
 mod model;
+
+mod parameters;
 mod request_validator;
 mod resource;
 mod rest_api;
