@@ -11,12 +11,13 @@ mod domain_name;
 mod gateway_response;
 mod import_api;
 mod integration;
-
+mod integration_check;
+mod integration_patch;
 mod integration_response;
 mod method;
 mod method_response;
 mod model;
-
+mod model_schema;
 mod parameters;
 mod request_validator;
 mod resource;
