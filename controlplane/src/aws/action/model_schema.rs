@@ -1,6 +1,7 @@
 //! Schemas of models: what AWS checks of them, their references to other models, and sample templates (tables.md §14.4).
 
 use ringway_core::json_schema::Schema;
+use ringway_core::limits::VTL_TEMPLATE_BYTES_MAX;
 use serde_json::{Map, Value, json};
 
 use crate::aws::State;
@@ -136,50 +137,77 @@ fn localize(schema: &mut Value, place: &str, mark: &str) {
     }
 }
 
-/// Deepest nesting of a sample: circles end here.
-const SAMPLE_DEPTH: usize = 8;
+/// Deepest nesting of a sample.
+const SAMPLE_DEPTH: usize = 16;
 /// What stands in AWS's samples where an array has to be found.
 const ARRAY_NOTE: &str = concat!("##TO", "DO: Update this foreach loop to reference array from input json\n");
 
 /// A sample mapping template for a model (`GetModelTemplate`): a constant for each property, a loop for each array.
 pub(super) fn template(state: &State, api: &str, model: &Model) -> String {
-    let mut text = "#set($inputRoot = $input.path('$'))\n".to_owned();
+    let text = "#set($inputRoot = $input.path('$'))\n".to_owned();
+    let mut sample = Sample { state, api, open: vec![model.name.clone()], text };
     let schema = model.schema.as_deref().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
-    sample(state, api, &schema.unwrap_or_default(), 0, &mut text);
-    text
+    sample.schema(&schema.unwrap_or_default(), 0);
+    sample.text
 }
 
-fn sample(state: &State, api: &str, schema: &Value, depth: usize, text: &mut String) {
-    let name = schema.get("$ref").and_then(Value::as_str).and_then(model_of_ref);
-    if let Some(target) = name.filter(|_| depth < SAMPLE_DEPTH).and_then(|name| schema_of(state, api, name)) {
-        return sample(state, api, &target, depth + 1, text);
-    }
-    match (schema.get("type").and_then(Value::as_str), schema.get("properties"), schema.get("items")) {
-        (Some("array"), _, Some(items)) if depth < SAMPLE_DEPTH => {
-            text.push_str("[\n");
-            text.push_str(ARRAY_NOTE);
-            text.push_str("#foreach($elem in $inputRoot)\n  ");
-            text.push_str(&"  ".repeat(depth));
-            sample(state, api, items, depth + 1, text);
-            text.push_str("#if($foreach.hasNext),#end\n#end\n");
-            text.push_str(&("  ".repeat(depth) + "]"));
+/// A sample while it is written.
+struct Sample<'s> {
+    state: &'s State,
+    api: &'s str,
+    /// The models that it is inside of: a circle ends where it would begin anew.
+    open: Vec<String>,
+    text: String,
+}
+
+impl Sample<'_> {
+    fn schema(&mut self, schema: &Value, depth: usize) {
+        // Models can refer to one another so often that no template could hold the sample.
+        if depth == SAMPLE_DEPTH || self.text.len() > VTL_TEMPLATE_BYTES_MAX {
+            return self.text.push_str("{ }");
         }
-        (Some("array"), ..) => text.push_str("[ ]"),
-        (Some("string"), ..) => text.push_str("\"foo\""),
-        (Some("boolean"), ..) => text.push_str("true"),
-        (Some("integer"), ..) => text.push_str("42"),
-        (Some("number"), ..) => text.push_str("3.149"),
-        (Some("null"), ..) => text.push_str("null"),
-        (_, Some(Value::Object(properties)), _) if depth < SAMPLE_DEPTH && !properties.is_empty() => {
-            text.push('{');
-            for (index, (name, property)) in properties.iter().enumerate() {
-                text.push_str(if index == 0 { "\n" } else { ",\n" });
-                text.push_str(&"  ".repeat(depth + 1));
-                text.push_str(&format!("{} : ", json!(name)));
-                sample(state, api, property, depth + 1, text);
+        let name = schema.get("$ref").and_then(Value::as_str).and_then(model_of_ref);
+        if let Some(name) = name.filter(|name| !self.open.iter().any(|open| open == name)) {
+            let target = schema_of(self.state, self.api, name).unwrap_or_default();
+            self.open.push(name.to_owned());
+            self.schema(&target, depth + 1);
+            self.open.pop();
+            return;
+        }
+        let kind = schema.get("type").and_then(Value::as_str);
+        match (kind, schema.get("properties"), schema.get("items")) {
+            (Some("array"), _, Some(items)) => self.array(items, depth),
+            (Some("array"), ..) => self.text.push_str("[ ]"),
+            (Some("string"), ..) => self.text.push_str("\"foo\""),
+            (Some("boolean"), ..) => self.text.push_str("true"),
+            (Some("integer" | "number"), ..) => self.text.push_str("42"),
+            (Some("null"), ..) => self.text.push_str("null"),
+            (_, Some(Value::Object(properties)), _) if !properties.is_empty() => {
+                self.object(properties, depth);
             }
-            text.push_str(&format!("\n{}}}", "  ".repeat(depth)));
+            _ => self.text.push_str("{ }"),
         }
-        _ => text.push_str("{ }"),
+    }
+
+    fn array(&mut self, items: &Value, depth: usize) {
+        self.text.push_str("[\n");
+        self.text.push_str(ARRAY_NOTE);
+        self.text.push_str("#foreach($elem in $inputRoot)\n");
+        self.text.push_str(&"  ".repeat(depth + 1));
+        self.schema(items, depth + 1);
+        self.text.push_str("#if($foreach.hasNext),#end\n#end\n");
+        self.text.push_str(&"  ".repeat(depth));
+        self.text.push(']');
+    }
+
+    fn object(&mut self, properties: &Map<String, Value>, depth: usize) {
+        self.text.push('{');
+        for (index, (name, property)) in properties.iter().enumerate() {
+            self.text.push_str(if index == 0 { "\n" } else { ",\n" });
+            self.text.push_str(&"  ".repeat(depth + 1));
+            self.text.push_str(&format!("{} : ", json!(name)));
+            self.schema(property, depth + 1);
+        }
+        self.text.push_str(&format!("\n{}}}", "  ".repeat(depth)));
     }
 }
