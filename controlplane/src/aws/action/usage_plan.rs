@@ -229,7 +229,7 @@ fn get(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
 fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     let key = call.query("keyId");
     let has_key = |plan: &str| key.is_none_or(|key| state.usage_plan_keys.child(plan, key).is_some());
-    page(call, state.usage_plans.iter().filter(|(id, _)| has_key(id)), |plan| tags::hidden(plan))
+    page(call, state.usage_plans.iter().filter(|(id, _)| has_key(id)), tags::hidden)
 }
 
 fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
@@ -307,7 +307,10 @@ mod tests {
     fn refuses_to_create() {
         let mut plane = control_plane();
         let api = api(&mut plane);
-        let quota = |period: &str, offset: i64, limit: i64| json!({"name": "p", "quota": {"limit": limit, "offset": offset, "period": period}});
+        let quota = |period: &str, offset: i64, limit: i64| {
+            let quota = json!({"limit": limit, "offset": offset, "period": period});
+            json!({"name": "p", "quota": quota})
+        };
         let stages = |stage: Value| json!({"name": "p", "apiStages": [stage]});
         for (body, message) in [
             (

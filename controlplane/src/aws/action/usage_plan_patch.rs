@@ -14,7 +14,7 @@ use super::{tags, usage_plan, usage_plan_key};
 const REMOVABLE: &str = "/apiStages, /quota, /throttle, /productCode, \
                          /apiStages/<apidId:stageName>/throttle/<resourcePath>/<httpMethod>, /apiStages/<apidId:stageName>/throttle";
 /// In the same manner, for `add` and `replace`: AWS's lists are not known.
-const ADDABLE: &str = "/apiStages, /quota, /quota/limit, /quota/offset, /quota/period, /throttle, /throttle/burstLimit, \
+const ADDABLE: &str = "/apiStages, /productCode, /quota, /quota/limit, /quota/offset, /quota/period, /throttle, /throttle/burstLimit, \
                        /throttle/rateLimit, /apiStages/<apidId:stageName>/throttle/<resourcePath>/<httpMethod>/burstLimit, \
                        /apiStages/<apidId:stageName>/throttle/<resourcePath>/<httpMethod>/rateLimit";
 const REPLACEABLE: &str = "/name, /description, /productCode, /quota/limit, /quota/offset, /quota/period, /throttle/burstLimit, \
@@ -40,7 +40,8 @@ fn patch(state: &State, plan: &mut UsagePlan, operation: &PatchOperation) -> Res
     match (operation.segments().as_slice(), operation.op) {
         (["name"], Op::Replace) => plan.name = usage_plan::checked_name(operation.value.clone())?,
         (["description"], Op::Replace) => plan.description = operation.text(),
-        (["productCode"], Op::Replace) => plan.product_code = operation.text(),
+        // Terraform adds it after creation, which has no place for it.
+        (["productCode"], Op::Add | Op::Replace) => plan.product_code = operation.text(),
         (["productCode"], Op::Remove) => plan.product_code = None,
         (["throttle"], Op::Add) => {
             plan.throttle.get_or_insert_default();
@@ -200,6 +201,7 @@ mod tests {
         let patched = patch(&[
             ("replace", "/name", "n"),
             ("replace", "/description", "d"),
+            ("add", "/productCode", "b"),
             ("replace", "/productCode", "c"),
             ("replace", "/throttle/burstLimit", "5"),
             ("add", "/throttle/rateLimit", "2.5"),
