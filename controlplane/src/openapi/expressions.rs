@@ -90,7 +90,7 @@ pub(crate) fn response_source(text: &str) -> Result<ResponseSource, String> {
 }
 
 /// Parses the source of a header of a gateway response.
-pub(super) fn gateway_response_source(text: &str) -> Result<GatewayResponseSource, String> {
+pub(crate) fn gateway_response_source(text: &str) -> Result<GatewayResponseSource, String> {
     match common(text) {
         Some(Common::Static(value)) => return Ok(GatewayResponseSource::Static(value.to_owned())),
         Some(Common::StageVariable(name)) => {
