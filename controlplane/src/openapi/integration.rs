@@ -121,7 +121,7 @@ impl<'a> Importer<'_, 'a> {
                 self.errors.at_key(&member, format!("`{key}` is for HTTP APIs only (tables.md §10)"), None);
             } else if idle.contains(&key) && !member.is_empty_collection() {
                 let message = format!("`{key}` does nothing in {} integrations", kind.as_str());
-                self.not_served.at_key(&member, message, Some("remove it".into()));
+                self.idle(&member, message, "remove it");
             } else {
                 self.extension_or_unknown(key, &member, &[], &KEYS);
             }
@@ -226,7 +226,7 @@ impl<'a> Importer<'_, 'a> {
         let Some(kind) = cursor.get("connectionType") else {
             if let Some(id) = cursor.get("connectionId") {
                 let message = "`connectionId` does nothing without `connectionType: VPC_LINK`";
-                self.not_served.at_key(&id, message, Some("remove it".into()));
+                self.idle(&id, message, "remove it");
             }
             return ConnectionType::Internet;
         };

@@ -34,7 +34,7 @@ mod validators;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ringway_core::model::RestApi;
+use ringway_core::model::{DocumentationPart, HttpMethod, RestApi};
 
 use crate::cursor::Cursor;
 use crate::document;
@@ -63,6 +63,11 @@ pub struct ImportOptions {
     pub strict_aws: bool,
     /// What `${AWS::Region}` and `${AWS::AccountId}` stand for; without it, they stay as they are written.
     pub account: Option<Account>,
+    /// Whether the API may lack what a deployment needs, methods and their integrations: AWS's control plane imports a part at a time. What
+    /// nothing reads is a warning then, because it has no deployment to be refused at.
+    pub incomplete: bool,
+    /// Whether what does nothing at AWS either, or only fails calls there, is taken without a word, as AWS's control plane takes it.
+    pub takes_idle: bool,
 }
 
 /// Where an API belongs to on AWS.
@@ -90,6 +95,10 @@ pub struct Imported {
     pub warnings: Vec<Issue>,
     /// What is kept in the API, but would not be served as the document says.
     pub not_served: Vec<Issue>,
+    /// Every path, also those without methods: AWS makes resources of them.
+    pub paths: Vec<String>,
+    /// The methods that have no integration ([`ImportOptions::incomplete`]); a MOCK stands in its place.
+    pub without_integration: Vec<(String, HttpMethod)>,
     /// What depends on the variables of the stage.
     stage_uses: Vec<StageUse>,
 }
@@ -107,6 +116,8 @@ impl Imported {
         self.not_served.extend(newer.not_served);
         // A use of a method that was replaced asks for too much, never for too little.
         self.stage_uses.extend(newer.stage_uses);
+        self.paths.extend(newer.paths);
+        self.without_integration.extend(newer.without_integration);
         self
     }
 }
@@ -138,6 +149,25 @@ pub fn import_to_serve(text: &str, file: &Path, options: &ImportOptions) -> Resu
     }
 }
 
+/// The documentation parts of a document, whatever else it says, and the warnings about them.
+///
+/// # Errors
+/// Every error of the text and of the parts.
+pub(crate) fn documentation_parts(
+    text: &str,
+    file: &Path,
+) -> Result<(Vec<DocumentationPart>, Vec<Issue>), Vec<Issue>> {
+    let mut errors = Issues::new(file);
+    let Some(root) = document::parse(text, &mut errors) else { return Err(errors.into_list()) };
+    let root = Cursor::root(&root);
+    let Some(format) = format::of(&mut errors, &root) else { return Err(errors.into_list()) };
+    let options = ImportOptions { incomplete: true, ..ImportOptions::default() };
+    let mut importer = Importer::new(root.clone(), format, &options, errors);
+    let parts = importer.documentation(&root);
+    let Importer { errors, warnings, .. } = importer;
+    errors.into_result(Some(parts)).map(|parts| (parts, warnings.into_list()))
+}
+
 struct Outcome {
     imported: Option<Imported>,
     errors: Vec<Issue>,
@@ -156,13 +186,19 @@ fn read(text: &str, file: &Path, options: &ImportOptions) -> Outcome {
     };
     let mut importer = Importer::new(root, format, options, errors);
     let rest_api = importer.rest_api();
-    let Importer { mut errors, warnings, not_served, stage_uses, .. } = importer;
+    let Importer { mut errors, warnings, not_served, stage_uses, paths, without_integration, .. } = importer;
     let warnings = warnings.into_list();
     if options.fail_on_warnings {
         errors.extend(warnings.clone());
     }
     let (errors, not_served) = (errors.into_list(), not_served.into_list());
-    let imported =
-        rest_api.map(|rest_api| Imported { rest_api, warnings, not_served: not_served.clone(), stage_uses });
+    let imported = rest_api.map(|rest_api| Imported {
+        rest_api,
+        warnings,
+        not_served: not_served.clone(),
+        paths,
+        without_integration,
+        stage_uses,
+    });
     Outcome { imported, errors, not_served }
 }

@@ -42,6 +42,11 @@ impl<'a> ResourcePath<'a> {
         Ok(Self { text, variables })
     }
 
+    /// As it was written.
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// The names of its variables.
     pub(super) fn variables(&self) -> &[&'a str] {
         &self.variables

@@ -199,9 +199,6 @@ impl<'a> Importer<'_, 'a> {
                     ),
                 }
             }
-            if disabled {
-                self.not_served.at(&place, "`disableExecuteApiEndpoint` is not built yet");
-            }
         }
         (endpoint, disabled)
     }

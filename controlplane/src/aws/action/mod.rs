@@ -26,6 +26,7 @@ mod resource;
 mod rest_api;
 mod sdk;
 mod stage;
+mod stage_patch;
 mod tags;
 mod test_invoke;
 mod usage;

@@ -18,7 +18,7 @@ pub use api::{
     GatewayResponse, Model, RequestValidator, RestApi,
 };
 pub use method::{Integration, IntegrationResponse, Method, MethodResponse, Resource, TlsConfig};
-pub use stage::{AccessLogSettings, CanarySettings, Deployment, MethodSetting, Stage};
+pub use stage::{AccessLogSettings, CanarySettings, Deployment, FrozenApi, MethodSetting, Stage};
 
 /// A map of texts.
 pub type Texts = BTreeMap<String, String>;
