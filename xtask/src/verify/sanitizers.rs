@@ -5,9 +5,12 @@ use crate::report::{Comparison, Report};
 use crate::{Outcome, cargo, process};
 
 /// What Miri can run: everything that asks nothing of the kernel but memory.
-const MIRI: &[&str] = &["executor", "wheel", "block", "mailbox", "buf::", "native::buffers", "native::slots"];
+const MIRI: &[&str] = &["executor", "wheel", "block", "mailbox", "native::buffers", "native::slots"];
 /// What runs with AddressSanitizer: the runtimes over real sockets, and the whole gateway. Package and test.
 const ADDRESS: &[(&str, &str)] = &[("ringway-ring", "streams"), ("ringway-tests", "integration")];
+
+/// Holds the resident memory of the gateway to a bound; the sanitizer's shadow would be counted with it.
+const MEASURES_MEMORY: &str = "a_client_that_does_not_read_stops_the_backend";
 
 /// Runs both, or one of them.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
@@ -47,14 +50,22 @@ fn address(failed: &mut u32) -> Outcome<f64> {
         let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
         let mut command =
             cargo::nightly(&["test", "--target", &triple, "--package", package, "--test", name]);
-        command.args(["--target-dir", &directory("address")?]);
+        command.args(["--target-dir", &directory("address")?, "--", "--skip", MEASURES_MEMORY]);
         // The sanitizer has an allocator of its own, which the gateway's would hide everything from.
         command.env("RUSTFLAGS", "-Zsanitizer=address --cfg system_allocator");
+        command.env("LSAN_OPTIONS", format!("suppressions={}", suppressions()?));
         // The gateway itself is built by the test.
         command.env("RINGWAY_TEST_TARGET", &triple);
         passed += test(command, failed)?;
     }
     Ok(passed)
+}
+
+/// Leaks that are not ours: monoio's runtime does not free all of itself when it ends, which is when its process does.
+fn suppressions() -> Outcome<String> {
+    let file = cargo::target_directory()?.join("leaks-of-others");
+    std::fs::write(&file, "leak:monoio::\n").map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(file.display().to_string())
 }
 
 fn directory(name: &str) -> Outcome<String> {
@@ -71,5 +82,8 @@ fn test(mut command: std::process::Command, failed: &mut u32) -> Outcome<f64> {
     }
     let passed = text.lines().filter(|line| line.starts_with("test ") && line.ends_with("... ok")).count();
     println!("  {passed} passed");
+    if passed == 0 {
+        *failed += 1;
+    }
     Ok(passed as f64)
 }
