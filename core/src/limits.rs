@@ -81,6 +81,9 @@ pub const REQUEST_BODY_NANOS_MAX: u64 = 29_000_000_000;
 /// no JSON, the value does not print; a template fails with 500.
 pub const JSON_DEPTH_MAX: usize = 400;
 
+/// Nesting of a body that is held against a model. Deeper: it is no valid JSON, a 400.
+pub const VALIDATED_DEPTH_MAX: usize = 128;
+
 /// Bytes of a number in JSON text (json-smart: 1,000). Longer: the text is no JSON.
 pub const JSON_NUMBER_BYTES_MAX: usize = 1_000;
 
