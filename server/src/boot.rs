@@ -14,6 +14,7 @@ use ringway_core::snapshot::CompileSettings;
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::access_log::{PRESET_CLF, PRESET_JSON};
 use ringway_core::telemetry::counters::CoreCounters;
+use ringway_core::telemetry::explanations::Explanations;
 use ringway_dataplane::{CoreSettings, LogSink, log_channel};
 use ringway_ring::native::RingCounters;
 use ringway_ring::probe::{DriverChoice, probe};
@@ -169,6 +170,7 @@ async fn start(
     let Candidate { snapshot, configuration, files } = candidate;
     let publisher = Publisher::new(snapshot);
     let (sinks, log) = start_log(&process, &counters)?;
+    let explanations = Arc::<Explanations>::default();
     let plan = CorePlan {
         listen: process.listen.clone(),
         settings: core_settings(&process),
@@ -178,6 +180,7 @@ async fn start(
         publisher: publisher.clone(),
         counters: counters.clone(),
         rings: rings.clone(),
+        explanations: explanations.clone(),
     };
     let (cores, listeners) = Cores::start(plan, sinks).await?;
     if !apart {
@@ -217,6 +220,7 @@ async fn start(
     let admin = Arc::new(Admin {
         cores: counters,
         rings,
+        explanations,
         draining: AtomicBool::new(false),
         publisher,
         status,
