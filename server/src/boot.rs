@@ -48,7 +48,7 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, greeting: &str) ->
     let driver = driver.map_or_else(|| configured(process.driver), asked_for);
     let source =
         Source { file: file.to_owned(), compile: compile_settings(&process), process: Arc::new(process) };
-    let mut memory = Memory::default();
+    let mut memory = Memory::new(&source.process);
     // Before the first core there is nobody to disturb: this may block.
     let candidate = match reload::build(&source, &mut memory) {
         Ok(candidate) => candidate,
