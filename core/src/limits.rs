@@ -129,3 +129,17 @@ pub const VTL_EVALUATIONS_MAX: u32 = 1_000;
 
 /// `timeoutInMillis` of an integration, and its default (AWS: 29 seconds). More: refused at import.
 pub const INTEGRATION_TIMEOUT_MILLIS_MAX: u64 = 29_000;
+
+/// Bytes of an event of an execution log (AWS: 1,024). Longer: it is cut.
+pub const LOG_EVENT_BYTES_MAX: usize = 1_024;
+
+/// Live requests that one arming of a stage's switch explains. More: refused. Ours: a log has at most about twenty events of
+/// [`LOG_EVENT_BYTES_MAX`], so that this bounds the logs of a stage to 2 MB.
+pub const EXPLAINED_REQUESTS_MAX: u32 = 100;
+
+/// Seconds that a stage's switch may be armed. More: refused. Ours: a switch that is forgotten should not cost anything for long.
+pub const EXPLAINED_SECONDS_MAX: u32 = 600;
+
+/// Stages whose live requests are explained, or were and still have their logs. More: the logs of the oldest finished one go; where
+/// none is finished, refused. Ours: it bounds memory to 32 MB.
+pub const EXPLAINED_STAGES_MAX: usize = 16;

@@ -8,6 +8,7 @@ mod bodies;
 mod command_line;
 mod demo;
 mod drain;
+mod explain;
 mod external;
 mod headers;
 mod leaving;
