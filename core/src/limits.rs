@@ -84,6 +84,9 @@ pub const JSON_DEPTH_MAX: usize = 400;
 /// Nesting of a body that is held against a model. Deeper: it is no valid JSON, a 400.
 pub const VALIDATED_DEPTH_MAX: usize = 128;
 
+/// Values that are copied for one message about a body that does not fit its model. The message shows no more of them.
+pub const REPORTED_VALUES_MAX: usize = 10_000;
+
 /// Bytes of a number in JSON text (json-smart: 1,000). Longer: the text is no JSON.
 pub const JSON_NUMBER_BYTES_MAX: usize = 1_000;
 

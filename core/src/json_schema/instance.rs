@@ -7,6 +7,7 @@ use jsonschema::json::{Array, Json, JsonNumber, Node, NodeIdentity, Object};
 use serde_json::{Number, Value};
 
 use super::document::{Document, Kind, Slot};
+use crate::limits::REPORTED_VALUES_MAX;
 
 /// Instances of this crate's validators.
 pub(super) enum Instance {}
@@ -49,12 +50,52 @@ impl<'a> InstanceNode<'a> {
         (slot.kind == kind).then_some(Container { document, index, slot })
     }
 
+    /// The value with all that is in it, but for what is beyond `room`.
+    fn tree(self, room: &mut usize) -> Value {
+        match self.kind() {
+            Kind::Null => Value::Null,
+            Kind::True => Value::Bool(true),
+            Kind::False => Value::Bool(false),
+            Kind::Number => {
+                self.as_number().map_or(Value::Null, |number| Value::Number(number.to_number().into_owned()))
+            }
+            Kind::Text | Kind::Escaped => {
+                self.as_string().map_or(Value::Null, |text| text.into_owned().into())
+            }
+            Kind::Array => {
+                let mut items = Vec::new();
+                for item in self.as_array().into_iter().flat_map(|array| array.elements()) {
+                    if !takes_one(room) {
+                        break;
+                    }
+                    items.push(item.tree(room));
+                }
+                Value::Array(items)
+            }
+            Kind::Object => {
+                let mut members = serde_json::Map::new();
+                for (name, value) in self.as_object().into_iter().flat_map(|object| object.members()) {
+                    if !takes_one(room) {
+                        break;
+                    }
+                    members.insert(name.into_owned(), value.tree(room));
+                }
+                Value::Object(members)
+            }
+        }
+    }
+
     fn kind(self) -> Kind {
         match self {
             InstanceNode::Value { document, index } => document.slot(index).kind,
             InstanceNode::Name(_) => Kind::Text,
         }
     }
+}
+
+fn takes_one(room: &mut usize) -> bool {
+    *room = room.saturating_sub(1);
+    *room > 0
 }
 
 /// An array or an object.
@@ -125,29 +166,13 @@ impl<'a> Node<'a, Instance> for InstanceNode<'a> {
         match (self.as_string(), expected) {
             (Some(string), Value::String(expected)) => string == *expected,
             (Some(_), _) | (None, Value::String(_)) => false,
-            (None, expected) => jsonschema::json::cmp::equal(&self.to_value(), expected),
+            (None, expected) => jsonschema::json::cmp::equal(&self.tree(&mut { usize::MAX }), expected),
         }
     }
 
+    /// For reports: of a value with a great many others in it, the first of them.
     fn to_value(&self) -> Cow<'a, Value> {
-        Cow::Owned(match (self.kind(), self.as_string(), self.as_number()) {
-            (_, Some(string), _) => Value::String(string.into_owned()),
-            (_, _, Some(number)) => Value::Number(number.to_number().into_owned()),
-            (Kind::True, ..) => Value::Bool(true),
-            (Kind::False, ..) => Value::Bool(false),
-            (Kind::Array, ..) => {
-                let items = self.as_array().into_iter().flat_map(|array| array.elements());
-                Value::Array(items.map(|item| item.to_value().into_owned()).collect())
-            }
-            (Kind::Object, ..) => {
-                let members = self.as_object().into_iter().flat_map(|object| object.members());
-                let member = |(name, value): (Cow<'a, str>, InstanceNode<'a>)| {
-                    (name.into_owned(), value.to_value().into_owned())
-                };
-                Value::Object(members.map(member).collect())
-            }
-            _ => Value::Null,
-        })
+        Cow::Owned(self.tree(&mut { REPORTED_VALUES_MAX }))
     }
 
     fn identity(&self) -> Option<NodeIdentity> {
@@ -234,6 +259,11 @@ impl<'a> Array<'a, Instance> for Container<'a> {
 
     fn elements(&self) -> Items<'a> {
         Items(Walk::of(*self))
+    }
+
+    fn is_unique(&self) -> bool {
+        let values: Vec<Value> = self.elements().map(|item| item.tree(&mut { usize::MAX })).collect();
+        jsonschema::json::unique::is_unique(&values)
     }
 }
 

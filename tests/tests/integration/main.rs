@@ -11,6 +11,7 @@ mod drain;
 mod explain;
 mod external;
 mod headers;
+mod hostile_bodies;
 mod leaving;
 mod proxying;
 mod reload;
