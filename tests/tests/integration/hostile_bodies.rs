@@ -21,10 +21,14 @@ fn setup(driver: &'static str, backend: &Backend) -> Setup {
     let uri = format!("http://{}/echo", backend.address);
     let method = |model: &str| {
         json!({"x-amazon-apigateway-any-method": {
-            "requestBody": {"required": true, "content": {"application/json": {"schema": {"$ref": format!("#/components/schemas/{model}")}}}},
+            "requestBody": {"required": true, "content": {"application/json": {
+                "schema": {"$ref": format!("#/components/schemas/{model}")},
+            }}},
             "x-amazon-apigateway-request-validator": "body",
             "responses": {"200": {"description": "An answer"}},
-            "x-amazon-apigateway-integration": {"type": "http", "httpMethod": "POST", "uri": uri, "responses": {"default": {"statusCode": "200"}}},
+            "x-amazon-apigateway-integration": {
+                "type": "http", "httpMethod": "POST", "uri": uri, "responses": {"default": {"statusCode": "200"}},
+            },
         }})
     };
     let mock = |template: &str| {
@@ -43,7 +47,9 @@ fn setup(driver: &'static str, backend: &Backend) -> Setup {
     whole["components"] = json!({"schemas": {
         "Text": {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}},
         "Bomb": {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}},
-        "Tree": {"type": "object", "required": ["c"], "properties": {"c": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}}}},
+        "Tree": {"type": "object", "required": ["c"], "properties": {
+            "c": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}},
+        }},
     }});
     let paths = whole["paths"].as_object_mut().unwrap();
     for model in ["Text", "Bomb", "Tree"] {
