@@ -14,6 +14,7 @@ use ringway_core::snapshot::CompileSettings;
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::access_log::{PRESET_CLF, PRESET_JSON};
 use ringway_core::telemetry::counters::CoreCounters;
+use ringway_core::telemetry::explanations::Explanations;
 use ringway_dataplane::{CoreSettings, LogSink, log_channel};
 use ringway_ring::native::RingCounters;
 use ringway_ring::probe::{DriverChoice, probe};
@@ -47,7 +48,7 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, greeting: &str) ->
     let driver = driver.map_or_else(|| configured(process.driver), asked_for);
     let source =
         Source { file: file.to_owned(), compile: compile_settings(&process), process: Arc::new(process) };
-    let mut memory = Memory::default();
+    let mut memory = Memory::new(&source.process);
     // Before the first core there is nobody to disturb: this may block.
     let candidate = match reload::build(&source, &mut memory) {
         Ok(candidate) => candidate,
@@ -169,6 +170,7 @@ async fn start(
     let Candidate { snapshot, configuration, files } = candidate;
     let publisher = Publisher::new(snapshot);
     let (sinks, log) = start_log(&process, &counters)?;
+    let explanations = Arc::<Explanations>::default();
     let plan = CorePlan {
         listen: process.listen.clone(),
         settings: core_settings(&process),
@@ -178,6 +180,7 @@ async fn start(
         publisher: publisher.clone(),
         counters: counters.clone(),
         rings: rings.clone(),
+        explanations: explanations.clone(),
     };
     let (cores, listeners) = Cores::start(plan, sinks).await?;
     if !apart {
@@ -217,6 +220,7 @@ async fn start(
     let admin = Arc::new(Admin {
         cores: counters,
         rings,
+        explanations,
         draining: AtomicBool::new(false),
         publisher,
         status,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod admin_client;
 mod banner;
 mod boot;
 mod check;
@@ -12,6 +13,7 @@ mod cli;
 mod compare;
 mod cores;
 mod demo;
+mod explain;
 mod host;
 mod invoke;
 mod log_writer;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         cli::Command::Diff(arguments) => compare::diff(&arguments),
         cli::Command::Export(arguments) => compare::export_document(&arguments),
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
+        cli::Command::Explain(arguments) => explain::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
     };
     code.into()

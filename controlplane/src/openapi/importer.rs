@@ -125,17 +125,8 @@ impl<'f, 'a> Importer<'f, 'a> {
     /// `text` with AWS's own variables (tables.md §10.1) in their place.
     pub(super) fn resolved(&self, text: &str) -> String {
         match &self.options.account {
-            Some(account) if text.contains("${AWS::") => {
-                let partition = match account.region.split('-').next() {
-                    Some("cn") => "aws-cn",
-                    _ if account.region.starts_with("us-gov-") => "aws-us-gov",
-                    _ => "aws",
-                };
-                text.replace("${AWS::Region}", &account.region)
-                    .replace("${AWS::AccountId}", &account.account_id)
-                    .replace("${AWS::Partition}", partition)
-            }
-            _ => text.to_owned(),
+            Some(account) => account.resolved(text),
+            None => text.to_owned(),
         }
     }
 

@@ -22,6 +22,7 @@ mod operation;
 mod parameters;
 pub(crate) mod path;
 mod paths;
+mod pseudo_parameters;
 mod quotas;
 mod root;
 mod schema;
@@ -43,6 +44,7 @@ use crate::issue::{Issue, Issues, sorted};
 pub use base_path::BasePathMode;
 use importer::Importer;
 pub use merge::merge;
+pub use pseudo_parameters::Account;
 pub(crate) use schema::{is_model_name, model_of_url};
 use stage_use::StageUse;
 
@@ -61,22 +63,13 @@ pub struct ImportOptions {
     pub fail_on_warnings: bool,
     /// Whether the errors are those of AWS: its quotas (tables.md §15) and its checks of mappings count too.
     pub strict_aws: bool,
-    /// What `${AWS::Region}` and `${AWS::AccountId}` stand for; without it, they stay as they are written.
+    /// What `${AWS::Region}` and the like stand for; without it, they stay as they are written, and `Fn::Sub` is an error.
     pub account: Option<Account>,
     /// Whether the API may lack what a deployment needs, methods and their integrations: AWS's control plane imports a part at a time. What
     /// nothing reads is a warning then, because it has no deployment to be refused at.
     pub incomplete: bool,
     /// Whether what does nothing at AWS either, or only fails calls there, is taken without a word, as AWS's control plane takes it.
     pub takes_idle: bool,
-}
-
-/// Where an API belongs to on AWS.
-#[derive(Debug, Clone)]
-pub struct Account {
-    /// `us-east-1`, …
-    pub region: String,
-    /// Twelve digits.
-    pub account_id: String,
 }
 
 impl ImportOptions {
@@ -177,9 +170,12 @@ struct Outcome {
 
 fn read(text: &str, file: &Path, options: &ImportOptions) -> Outcome {
     let mut errors = Issues::new(file);
-    let Some(root) = document::parse(text, &mut errors) else {
+    let Some(mut root) = document::parse(text, &mut errors) else {
         return Outcome { imported: None, errors: errors.into_list(), not_served: Vec::new() };
     };
+    if let Some(account) = &options.account {
+        account.substitute(&mut root);
+    }
     let root = Cursor::root(&root);
     let Some(format) = format::of(&mut errors, &root) else {
         return Outcome { imported: None, errors: errors.into_list(), not_served: Vec::new() };

@@ -12,6 +12,7 @@ use ringway_core::limits::BODY_BYTES_MAX;
 use crate::cursor::Cursor;
 use crate::document;
 use crate::issue::{Issue, Issues, Place};
+use crate::openapi::Account;
 
 /// The configuration of a gateway process. `config/ringway.toml` describes each member; defaults are the same there
 /// and here, which a test holds.
@@ -160,6 +161,11 @@ pub fn parse(text: &str, file: &Path) -> Result<ProcessConfig, Vec<Issue>> {
 }
 
 impl ProcessConfig {
+    /// Where its APIs belong to on AWS.
+    pub fn account(&self) -> Account {
+        Account { region: self.region.clone(), account_id: self.account_id.clone() }
+    }
+
     /// The API files that `apis` names now, in the order of the patterns and sorted within each. A reload asks again:
     /// files come and go.
     ///
