@@ -5,6 +5,7 @@
 
 mod action;
 mod call;
+mod deploy;
 mod exception;
 mod ids;
 mod operation;
@@ -15,6 +16,7 @@ mod table;
 pub mod wire;
 
 pub use call::Request;
+pub use deploy::Serving;
 pub use exception::{Exception, ExceptionType};
 pub use operation::Operation;
 pub use state::State;
