@@ -1,41 +1,33 @@
 //! The admin server: health, metrics, reload, explanations of live requests. It lives on the control thread and touches no core.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use axum::serve::Listener;
 use ringway_controlplane::export::{ExportOptions, Extensions, export};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
 use ringway_core::telemetry::explanations::Explanations;
 use ringway_ring::native::RingCounters;
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::net::TcpListener;
 
+use crate::bounded::Bounded;
 use crate::explain;
 use crate::host::ProcessFigures;
 use crate::metrics::{self, Scrape};
 use crate::reload::{ReloadHandle, Status};
+use crate::web_page;
 
 /// Connections at a time; others wait in the backlog.
 const CONNECTIONS_MAX: usize = 64;
-/// How long a connection may be silent, in either direction.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Longest request body. No path of today reads one.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long `POST /reload` waits for the outcome.
@@ -63,7 +55,7 @@ pub(crate) struct Admin {
 /// Serves for as long as the process lives. Called once every core listens: until then connections wait in the backlog, and
 /// so to be answered by `/readyz` at all means to be ready, or to be draining.
 pub(crate) async fn serve(listener: TcpListener, admin: Arc<Admin>) {
-    let bounded = Bounded { listener, permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
+    let bounded = Bounded::new(listener, CONNECTIONS_MAX);
     // Accept errors are retried inside; there is no other way for it to end.
     let _ = axum::serve(bounded, router(admin)).await;
 }
@@ -83,27 +75,12 @@ fn router(admin: Arc<Admin>) -> Router {
         .with_state(admin)
 }
 
-/// Refuses what a web page in the operator's browser could send: a name that resolves to loopback (DNS rebinding) and
-/// state-changing requests of another origin. curl, Prometheus and orchestrators send neither.
+/// Refuses what a web page in the operator's browser could send.
 async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
-    if admin.loopback_only && !names_loopback(host) {
-        let help = "this server answers only to localhost and loopback addresses in the Host header\n";
-        return (StatusCode::FORBIDDEN, help).into_response();
+    match web_page::refused(request.method(), request.headers(), admin.loopback_only) {
+        Some(help) => (StatusCode::FORBIDDEN, help).into_response(),
+        None => next.run(request).await,
     }
-    if request.method() == Method::POST && request.headers().contains_key(header::ORIGIN) {
-        return (StatusCode::FORBIDDEN, "this server takes no requests of web pages\n").into_response();
-    }
-    next.run(request).await
-}
-
-fn names_loopback(host: &str) -> bool {
-    if let Ok(address) = host.parse::<SocketAddr>() {
-        return address.ip().is_loopback();
-    }
-    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(n, _)| n);
-    let bare = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 async fn index(State(admin): State<Arc<Admin>>) -> Html<String> {
@@ -209,92 +186,5 @@ async fn stage(State(admin): State<Arc<Admin>>, Path((api, stage)): Path<(String
     match export(&stage.deployment.rest_api, &options) {
         Ok(document) => ([(header::CONTENT_TYPE, "application/json")], document.to_pretty()).into_response(),
         Err(problems) => (StatusCode::CONFLICT, problems.join("\n")).into_response(),
-    }
-}
-
-/// A listener with at most [`CONNECTIONS_MAX`] connections, each closed after [`SILENCE_MAX`] without a byte.
-struct Bounded {
-    listener: TcpListener,
-    permits: Arc<Semaphore>,
-}
-
-impl Listener for Bounded {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let permit = self.permits.clone().acquire_owned().await.expect("the semaphore is never closed");
-        // The implementation for TcpListener retries errors such as too many open files.
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        (Connection { stream, silence: Box::pin(sleep(SILENCE_MAX)), _permit: permit }, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.listener.local_addr()
-    }
-}
-
-struct Connection {
-    stream: TcpStream,
-    silence: Pin<Box<Sleep>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Connection {
-    /// A result is a sign of life; to wait too long is an error.
-    fn heard<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            self.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
-            return result;
-        }
-        ready!(self.silence.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.heard(context, result)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.heard(context, result)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_hosts_are_answered() {
-        for host in ["localhost", "localhost:9901", "127.0.0.1:9901", "127.8.0.1", "[::1]:9901", "[::1]"] {
-            assert!(names_loopback(host), "{host}");
-        }
-        for host in
-            ["", "evil.example:9901", "127.0.0.1.evil.example", "10.0.0.1:9901", "localhost.evil", "::"]
-        {
-            assert!(!names_loopback(host), "{host}");
-        }
     }
 }

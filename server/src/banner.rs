@@ -16,6 +16,8 @@ pub(crate) struct Started<'a> {
     pub(crate) listeners: &'a [SocketAddr],
     /// Where the admin server listens.
     pub(crate) admin: SocketAddr,
+    /// Where the AWS control plane listens, and whether it asks nobody who they are.
+    pub(crate) control_plane: Option<(SocketAddr, bool)>,
     /// `native io_uring, …`, `epoll, …`
     pub(crate) driver: &'a str,
     /// The CPU of each core.
@@ -39,6 +41,10 @@ pub(crate) fn render(started: &Started<'_>) -> String {
         row("listening", &format!("http://{listener}"));
     }
     row("admin", &format!("http://{}", started.admin));
+    if let Some((address, is_insecure)) = started.control_plane {
+        let warning = if is_insecure { "  INSECURE: it does what everybody on this host says" } else { "" };
+        row("AWS API", &format!("http://{address}{warning}"));
+    }
     row("access log", started.access_log);
     for api in started.configuration.apis.iter().take(LISTED_MAX) {
         row("API", &api_line(api));
@@ -109,6 +115,7 @@ mod tests {
         let banner = render(&Started {
             listeners: &["0.0.0.0:8080".parse().unwrap()],
             admin: "127.0.0.1:9901".parse().unwrap(),
+            control_plane: Some(("127.0.0.1:9902".parse().unwrap(), true)),
             driver: "native io_uring",
             cpus: &[Some(0), Some(3)],
             access_log: "access.log",
@@ -119,6 +126,7 @@ mod tests {
             "2, pinned to CPU 0 3",
             "http://0.0.0.0:8080",
             "http://127.0.0.1:9901",
+            "http://127.0.0.1:9902  INSECURE",
             "petstore01 \"Pets\"",
             "https://petstore01.execute-api.us-east-1.amazonaws.com/STAGE/...",
             "http://api.example.com:8080/v1/STAGE/... -> petstore01",

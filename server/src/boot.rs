@@ -1,5 +1,6 @@
 //! `ringway serve`: puts the parts together, starts the cores, and takes them down again.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -25,7 +26,8 @@ use tokio::time::sleep;
 use crate::admin::{self, Admin};
 use crate::banner::{self, Started};
 use crate::check::refuse;
-use crate::cli::{self, EXIT_SOFTWARE, EXIT_UNAVAILABLE};
+use crate::cli::{self, EXIT_CONFIGURATION, EXIT_SOFTWARE, EXIT_UNAVAILABLE};
+use crate::control_plane::{self, Opened};
 use crate::cores::{CorePlan, Cores};
 use crate::host::{self, Cpus};
 use crate::log_writer::{LogWriter, Reopener, Target};
@@ -40,15 +42,20 @@ const DRAIN_GRACE: Duration = Duration::from_secs(5);
 const SIGNAL_EXIT: i32 = 128;
 
 /// Serves `file` until it is told to stop, and returns the exit code. `greeting` is said once it serves.
-pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, greeting: &str) -> u8 {
+pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, insecure_no_auth: bool, greeting: &str) -> u8 {
     let process = match ringway_controlplane::load_process(file) {
         Ok(process) => process,
         Err(issues) => return refuse(file, &issues),
     };
     let driver = driver.map_or_else(|| configured(process.driver), asked_for);
+    let control_plane = match control_plane::open(&process, insecure_no_auth) {
+        Ok(control_plane) => control_plane,
+        Err(message) => return not_started(&message),
+    };
     let source =
         Source { file: file.to_owned(), compile: compile_settings(&process), process: Arc::new(process) };
-    let mut memory = Memory::new(&source.process);
+    let serving = control_plane.as_ref().map(|opened| opened.serving.clone()).unwrap_or_default();
+    let mut memory = Memory { serving, ..Memory::new(&source.process) };
     // Before the first core there is nobody to disturb: this may block.
     let candidate = match reload::build(&source, &mut memory) {
         Ok(candidate) => candidate,
@@ -59,7 +66,7 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, greeting: &str) ->
         Err(error) => return unavailable(&format!("the control runtime cannot start: {error}")),
     };
     let code = runtime.block_on(async {
-        match start(source, memory, candidate, driver).await {
+        match Box::pin(start(source, memory, candidate, control_plane, driver)).await {
             Ok(running) => {
                 eprint!("{greeting}");
                 running.until_stopped().await
@@ -75,6 +82,11 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, greeting: &str) ->
 fn unavailable(message: &str) -> u8 {
     eprintln!("ringway: {message}");
     EXIT_UNAVAILABLE
+}
+
+fn not_started(message: &str) -> u8 {
+    eprintln!("ringway: {message}");
+    EXIT_CONFIGURATION
 }
 
 fn configured(driver: ConfiguredDriver) -> DriverChoice {
@@ -139,6 +151,7 @@ async fn start(
     source: Source,
     memory: Memory,
     candidate: Candidate,
+    control_plane: Option<Opened>,
     choice: DriverChoice,
 ) -> Result<Running, String> {
     let process = source.process.clone();
@@ -152,6 +165,7 @@ async fn start(
         .await
         .map_err(|error| format!("admin address {}: {error}", process.admin))?;
     let admin_address = admin_listener.local_addr().unwrap_or(process.admin);
+    let control_listener = control_plane.as_ref().map(|opened| bind(opened.listen)).transpose()?;
 
     let allowed = Cpus::of_this_process();
     let cpus = allowed.assign(if process.cores == 0 { allowed.usable } else { process.cores });
@@ -191,6 +205,10 @@ async fn start(
     let banner = banner::render(&Started {
         listeners: &listeners,
         admin: admin_address,
+        control_plane: control_plane
+            .as_ref()
+            .zip(control_listener.as_ref())
+            .map(|(opened, listener)| (listener.local_addr().unwrap_or(opened.listen), opened.is_insecure())),
         driver: &driver.reason,
         cpus: &cpus,
         access_log: &log_name(&process),
@@ -230,8 +248,15 @@ async fn start(
         loopback_only: admin_address.ip().is_loopback(),
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
+    if let Some((opened, listener)) = control_plane.zip(control_listener) {
+        opened.start(listener, reload.clone())?;
+    }
     eprint!("{banner}");
     Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })
+}
+
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener, String> {
+    std::net::TcpListener::bind(address).map_err(|error| format!("control plane address {address}: {error}"))
 }
 
 impl Running {

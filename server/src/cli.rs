@@ -78,6 +78,9 @@ pub(crate) struct ServeArgs {
     /// How to talk to the kernel; overrides `driver` of the process file
     #[arg(long, value_enum)]
     pub(crate) driver: Option<Driver>,
+    /// Let the AWS control plane take requests of everybody who reaches it; only where it listens on loopback
+    #[arg(long)]
+    pub(crate) insecure_no_auth: bool,
 }
 
 const CHECK_HELP: &str = "\

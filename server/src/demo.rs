@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &DemoArgs) -> u8 {
     match prepared {
         Ok((directory, backend)) => {
             let greeting = greeting(arguments, backend, &directory.0);
-            boot::serve(&directory.0.join("ringway.toml"), arguments.driver, &greeting)
+            boot::serve(&directory.0.join("ringway.toml"), arguments.driver, false, &greeting)
         }
         Err(error) => {
             eprintln!("ringway: the demo cannot start: {error}");

@@ -8,9 +8,11 @@ mod admin;
 mod admin_client;
 mod banner;
 mod boot;
+mod bounded;
 mod check;
 mod cli;
 mod compare;
+mod control_plane;
 mod cores;
 mod demo;
 mod explain;
@@ -24,6 +26,7 @@ mod sample_backend;
 mod signals;
 mod template;
 mod watch_files;
+mod web_page;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -47,7 +50,9 @@ fn main() -> ExitCode {
     let colors = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(colors).with_target(false).init();
     let code = match cli.command {
-        cli::Command::Serve(arguments) => boot::serve(&arguments.config, arguments.driver, ""),
+        cli::Command::Serve(arguments) => {
+            boot::serve(&arguments.config, arguments.driver, arguments.insecure_no_auth, "")
+        }
         cli::Command::Check(arguments) => check::run(&arguments.files),
         cli::Command::Template(command) => template::run(&command),
         cli::Command::Diff(arguments) => compare::diff(&arguments),

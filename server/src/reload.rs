@@ -1,6 +1,7 @@
 //! Loading the configuration, the first time and again: one worker, one candidate at a time. A refused candidate leaves the old one
 //! serving.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -142,12 +143,21 @@ impl Status {
 pub(crate) struct Memory {
     pub(crate) loader: Loader,
     pub(crate) registry: Registry,
+    /// What the files had when they were last good.
+    pub(crate) files: Configuration,
+    /// What the control plane has to be served beside them.
+    pub(crate) serving: Configuration,
 }
 
 impl Memory {
     /// Nothing is known yet of the APIs of `process`.
     pub(crate) fn new(process: &ProcessConfig) -> Self {
-        Memory { loader: Loader::new(process.account()), registry: Registry::default() }
+        Memory {
+            loader: Loader::new(process.account()),
+            registry: Registry::default(),
+            files: Configuration::default(),
+            serving: Configuration::default(),
+        }
     }
 }
 
@@ -161,22 +171,77 @@ pub(crate) fn build(source: &Source, memory: &mut Memory) -> Result<Candidate, V
         );
     }
     let loaded = memory.loader.load(&process.api_files()?)?;
-    let snapshot = snapshot::compile(&loaded.configuration, &source.compile, &mut memory.registry).map_err(
-        |messages| {
-            let whole = |message| Issue {
-                file: source.file.clone(),
-                line: 1,
-                column: 1,
-                pointer: String::new(),
-                message,
-                help: None,
-            };
-            messages.into_iter().map(whole).collect::<Vec<_>>()
-        },
-    )?;
+    let whole = |message| Issue {
+        file: source.file.clone(),
+        line: 1,
+        column: 1,
+        pointer: String::new(),
+        message,
+        help: None,
+    };
+    let Memory { registry, serving, .. } = memory;
+    let compiled = compile(&loaded.configuration, serving, source, registry);
+    let (snapshot, configuration) =
+        compiled.map_err(|messages| messages.into_iter().map(whole).collect::<Vec<_>>())?;
+    memory.files = loaded.configuration;
     let mut files = loaded.files;
     files.push(source.file.clone());
-    Ok(Candidate { snapshot, files, configuration: loaded.configuration })
+    Ok(Candidate { snapshot, files, configuration })
+}
+
+/// Compiles what the files have together with what the control plane has.
+fn compile(
+    files: &Configuration,
+    serving: &Configuration,
+    source: &Source,
+    registry: &mut Registry,
+) -> Result<(Snapshot, Configuration), Vec<String>> {
+    let configuration = join(files, serving)?;
+    let snapshot = snapshot::compile(&configuration, &source.compile, registry)?;
+    Ok((snapshot, configuration))
+}
+
+/// Both together; nothing may be in both.
+fn join(files: &Configuration, serving: &Configuration) -> Result<Configuration, Vec<String>> {
+    let mut conflicts = Vec::new();
+    let mut joined = files.clone();
+    let ids: HashSet<&str> = files.apis.iter().map(|api| api.id.as_str()).collect();
+    for api in &serving.apis {
+        if ids.contains(api.id.as_str()) {
+            conflicts.push(format!("the API {} is in an API file and in the control plane", api.id));
+        }
+        joined.apis.push(api.clone());
+    }
+    let names: HashSet<&str> = files.domain_names.iter().map(|domain| domain.domain_name.as_str()).collect();
+    for domain in &serving.domain_names {
+        if names.contains(domain.domain_name.as_str()) {
+            conflicts.push(format!(
+                "the domain name {} is in an API file and in the control plane",
+                domain.domain_name
+            ));
+        }
+        joined.domain_names.push(domain.clone());
+    }
+    if conflicts.is_empty() { Ok(joined) } else { Err(conflicts) }
+}
+
+/// What the control plane wants to have served.
+pub(crate) struct Change {
+    /// All that it has now.
+    pub(crate) serving: Configuration,
+    /// Stores it: called once it is certain that it can be served, and before it is.
+    pub(crate) keep: Box<dyn FnOnce() -> Result<(), String> + Send>,
+}
+
+/// Why a change is not served; what was served before goes on.
+#[derive(Debug)]
+pub(crate) enum NotServed {
+    /// It cannot be, for these reasons.
+    Refused(Vec<String>),
+    /// It could not be stored.
+    NotKept(String),
+    /// The process is ending.
+    Ending,
 }
 
 /// Who asks for a reload.
@@ -185,6 +250,8 @@ enum Request {
     Operator(Option<oneshot::Sender<Outcome>>),
     /// The file watch: something in a watched directory is different, perhaps.
     Files,
+    /// The control plane.
+    ControlPlane(Change, oneshot::Sender<Result<(), NotServed>>),
 }
 
 /// Asks the worker.
@@ -207,6 +274,13 @@ impl ReloadHandle {
     /// Asks for a reload if the watched files are different.
     pub(crate) fn files_may_have_changed(&self) {
         let _ = self.0.try_send(Request::Files);
+    }
+
+    /// Has a change of the control plane served. When it returns, it is stored and every core serves it, or neither is so. Blocks.
+    pub(crate) fn change(&self, change: Change) -> Result<(), NotServed> {
+        let (answer, outcome) = oneshot::channel();
+        self.0.blocking_send(Request::ControlPlane(change, answer)).map_err(|_| NotServed::Ending)?;
+        outcome.blocking_recv().unwrap_or(Err(NotServed::Ending))
     }
 }
 
@@ -245,6 +319,16 @@ impl Worker {
                     self.retire();
                     continue;
                 }
+            };
+            let request = match request {
+                Request::ControlPlane(change, answer) => {
+                    let outcome = self.change(change).await;
+                    self.retire();
+                    // The control plane goes when the process does.
+                    let _ = answer.send(outcome);
+                    continue;
+                }
+                request => request,
             };
             let seen = self.files.fingerprint();
             if matches!(request, Request::Files) && seen == self.seen {
@@ -291,13 +375,52 @@ impl Worker {
         self.resolver.resolve_new(&self.memory.registry.endpoints()).await;
         self.files.watch(&candidate.files);
         let (apis, routes) = size(&candidate.configuration);
-        prepare(&self.memory.registry, &self.cores, &self.endpoints);
-        let (generation, old) = self.publisher.publish(candidate.snapshot);
+        let generation = self.publish(candidate.snapshot, candidate.configuration);
+        Ok(Published { generation, apis, routes, millis: started.elapsed().as_millis() as u64 })
+    }
+
+    /// Compiles, stores and publishes what the control plane has now, beside what the files had when they were last good.
+    async fn change(&mut self, change: Change) -> Result<(), NotServed> {
+        let started = Instant::now();
+        let (source, mut memory) = (self.source.clone(), std::mem::take(&mut self.memory));
+        let Change { serving, keep } = change;
+        let built = tokio::task::spawn_blocking(move || {
+            let compiled = compile(&memory.files, &serving, &source, &mut memory.registry);
+            (compiled, memory, serving)
+        });
+        let (compiled, memory, serving) = built.await.expect("compiling a configuration does not panic");
+        self.memory = memory;
+        let (snapshot, configuration) = compiled.map_err(NotServed::Refused)?;
+        // Names that were there before are the business of whoever keeps them fresh.
+        let address = |endpoint: &Arc<EndpointAddresses>| Arc::as_ptr(endpoint).addr();
+        let known: HashSet<usize> = self.endpoints.borrow().iter().map(address).collect();
+        let mut new = self.memory.registry.endpoints();
+        new.retain(|endpoint| !known.contains(&address(endpoint)));
+        self.resolver.resolve_new(&new).await;
+        let kept = tokio::task::spawn_blocking(keep).await.expect("storing a change does not panic");
+        kept.map_err(NotServed::NotKept)?;
+        self.memory.serving = serving;
+        let (apis, routes) = size(&configuration);
+        let generation = self.publish(snapshot, configuration);
+        let millis = started.elapsed().as_millis();
+        tracing::info!(
+            "generation {generation} by the control plane: {apis} APIs, {routes} routes, in {millis} ms"
+        );
+        Ok(())
+    }
+
+    /// Hands a snapshot to the cores, and its names to those who show them.
+    fn publish(&mut self, snapshot: Snapshot, configuration: Configuration) -> u64 {
+        let registry = &self.memory.registry;
+        prepare(registry, &self.cores, &self.endpoints);
+        let (generation, old) = self.publisher.publish(snapshot);
         self.retired.push(old);
         let mut status = Status::clone(&self.status.load());
-        status.apis = candidate.configuration.apis;
+        status.apis = configuration.apis;
+        status.routes = registry.route_labels().clone();
+        status.stages = registry.stage_labels().clone();
         self.status.store(Arc::new(status));
-        Ok(Published { generation, apis, routes, millis: started.elapsed().as_millis() as u64 })
+        generation
     }
 
     fn record(&self, outcome: &Outcome) {
@@ -307,8 +430,6 @@ impl Worker {
             Ok(published) => {
                 status.attempts[0] += 1;
                 status.success_seconds = status.last_seconds;
-                status.routes = self.memory.registry.route_labels().clone();
-                status.stages = self.memory.registry.stage_labels().clone();
                 let Published { generation, apis, routes, millis } = published;
                 tracing::info!("generation {generation}: {apis} APIs, {routes} routes, in {millis} ms");
             }

@@ -1,5 +1,6 @@
 //! `ringway.toml`: the configuration of the process. It takes a restart; API files do not.
 
+mod control_plane;
 mod files;
 mod read;
 
@@ -13,6 +14,8 @@ use crate::cursor::Cursor;
 use crate::document;
 use crate::issue::{Issue, Issues, Place};
 use crate::openapi::Account;
+
+pub use control_plane::ControlPlaneConfig;
 
 /// The configuration of a gateway process. `config/ringway.toml` describes each member; defaults are the same there
 /// and here, which a test holds.
@@ -50,6 +53,10 @@ pub struct ProcessConfig {
     pub account_id: String,
     /// Last part of `{restApiId}.execute-api.{region}.{suffix}`.
     pub execute_api_suffix: String,
+    /// Whether hosts that name no API take `/restapis/{restApiId}/{stage}/_user_request_/…`.
+    pub path_addresses: bool,
+    /// The AWS control plane.
+    pub control_plane: ControlPlaneConfig,
 }
 
 /// Which driver moves the bytes.
@@ -141,6 +148,8 @@ impl Default for ProcessConfig {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             execute_api_suffix: "amazonaws.com".to_owned(),
+            path_addresses: false,
+            control_plane: ControlPlaneConfig::default(),
         }
     }
 }
@@ -207,6 +216,13 @@ mod tests {
             region = "eu-west-1"
             accountId = "123456789012"
             executeApiSuffix = "example.org"
+            pathAddresses = true
+            [controlPlane]
+            listen = "127.0.0.1:13"
+            store = "data/apis.redb"
+            credentials = "credentials"
+            requestsPerSecond = 14
+            burst = 15
         "#;
         let config = parse(text, Path::new("etc/ringway.toml")).unwrap();
         let paths: Vec<_> = config.apis.iter().map(|pattern| pattern.path.clone()).collect();
@@ -236,7 +252,24 @@ mod tests {
             region: "eu-west-1".into(),
             account_id: "123456789012".into(),
             execute_api_suffix: "example.org".into(),
+            path_addresses: true,
+            control_plane: ControlPlaneConfig {
+                listen: Some("127.0.0.1:13".parse().unwrap()),
+                store: "etc/data/apis.redb".into(),
+                credentials: Some("etc/credentials".into()),
+                requests_per_second: 14,
+                burst: 15,
+            },
         };
         assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn with_a_control_plane_no_file_has_to_name_an_api() {
+        let file = Path::new("ringway.toml");
+        let config = parse("[controlPlane]\nlisten = \"127.0.0.1:9902\"\n", file).unwrap();
+        assert!(config.apis.is_empty());
+        assert_eq!(config.control_plane.store, PathBuf::from("ringway.redb"));
+        assert_eq!(parse("[controlPlane]\nburst = 9\n", file).unwrap_err().len(), 1, "`apis` is missing");
     }
 }

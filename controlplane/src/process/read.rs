@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use ringway_core::limits::BODY_BYTES_MAX;
 
-use super::{AccessLog, AccessLogFormat, AccessLogTarget, ApiPattern, Driver, ProcessConfig, Upstream};
+use super::{
+    AccessLog, AccessLogFormat, AccessLogTarget, ApiPattern, Driver, ProcessConfig, Upstream, control_plane,
+};
 use crate::api_file::beside;
 use crate::cursor::Cursor;
 use crate::domain_name::is_host;
 use crate::issue::{Issues, quoted};
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "cores",
     "listen",
     "admin",
@@ -29,6 +31,8 @@ const KEYS: [&str; 16] = [
     "region",
     "accountId",
     "executeApiSuffix",
+    "pathAddresses",
+    "controlPlane",
 ];
 const UPSTREAM_KEYS: [&str; 4] =
     ["connectionsMax", "idleTimeoutMillis", "waitQueueMax", "connectTimeoutMillis"];
@@ -38,7 +42,7 @@ const CORES_MAX: u64 = 1024;
 const CONNECTIONS_MAX: u64 = 1_000_000;
 const MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
 
-fn known_keys(issues: &mut Issues<'_>, cursor: &Cursor<'_>, known: &[&str]) {
+pub(super) fn known_keys(issues: &mut Issues<'_>, cursor: &Cursor<'_>, known: &[&str]) {
     for (key, member) in cursor.entries() {
         if !known.contains(&key) {
             issues.unknown_key(&member, key, known.iter().copied());
@@ -53,6 +57,7 @@ pub(super) fn root(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut Proc
     listen(issues, root, config);
     admin(issues, root, config);
     driver(issues, root, config);
+    control_plane::read(issues, root, &mut config.control_plane);
     apis(issues, root, config);
     count(issues, root, "connectionsMax", 1, CONNECTIONS_MAX, &mut config.connections_max);
     millis(issues, root, "idleTimeoutMillis", &mut config.idle_timeout);
@@ -73,6 +78,11 @@ pub(super) fn root(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut Proc
     let account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     word(issues, root, "accountId", account, "an account id of twelve digits", &mut config.account_id);
     word(issues, root, "executeApiSuffix", is_host, "a domain name", &mut config.execute_api_suffix);
+    if let Some(cursor) = root.get("pathAddresses")
+        && let Some(on) = issues.boolean(&cursor)
+    {
+        config.path_addresses = on;
+    }
 }
 
 fn count(issues: &mut Issues<'_>, parent: &Cursor<'_>, key: &str, least: u64, most: u64, into: &mut usize) {
@@ -108,7 +118,7 @@ fn word(
     }
 }
 
-fn address(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<SocketAddr> {
+pub(super) fn address(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<SocketAddr> {
     let text = issues.string(cursor)?;
     let address = text.parse().ok();
     if address.is_none() {
@@ -174,11 +184,16 @@ fn driver(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut ProcessConfig
 
 fn apis(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut ProcessConfig) {
     const HELP: &str = "`apis = [\"apis/*.toml\"]`, relative to this file";
+    // What the control plane holds is something to serve.
+    let needed = config.control_plane.listen.is_none();
     let Some(cursor) = root.get("apis") else {
+        if !needed {
+            return;
+        }
         return issues.at_with_help(root, "`apis` is missing: there is nothing to serve", HELP);
     };
     let Some(items) = issues.sequence(&cursor) else { return };
-    if items.is_empty() {
+    if items.is_empty() && needed {
         issues.at_with_help(&cursor, "`apis` is empty: there is nothing to serve", HELP);
     }
     for item in &items {

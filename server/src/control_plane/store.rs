@@ -1,0 +1,207 @@
+//! What the control plane holds, on disk: one file, one table of rows as AWS shows them, one transaction for each request that
+//! changes something.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use ringway_controlplane::aws::Write;
+
+/// Rows as JSON, by table and key.
+const ROWS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("rows");
+/// What the file says of itself.
+const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
+/// The member of [`ABOUT`] that is [`FORMAT`].
+const FORMAT_KEY: &str = "format";
+/// Version of the tables and their rows.
+const FORMAT: u64 = 1;
+/// Memory for pages: everything is in memory as rows already.
+const CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+/// The file. A process has it alone.
+pub(crate) struct Store {
+    database: Database,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the file, or makes an empty one.
+    ///
+    /// # Errors
+    /// Names the file and says what is wrong with it.
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+        let name = |error: String| format!("the store {}: {error}", path.display());
+        Self::open_file(path).map_err(name)
+    }
+
+    fn open_file(path: &Path) -> Result<Self, String> {
+        let text = |error: &dyn std::error::Error| error.to_string();
+        // Values of API keys are in it.
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| text(&error))?;
+        let is_new = file.metadata().map_err(|error| text(&error))?.len() == 0;
+        let open = |file| {
+            let backend = FileBackend::new(file)?;
+            Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend)
+        };
+        let database = open(file).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => "another process has it open".to_owned(),
+            other => format!("it cannot be read: {other}"),
+        })?;
+        let store = Store { database, path: path.to_owned() };
+        match is_new {
+            true => {
+                store.begin().map_err(|error| text(&error))?;
+                sync_directory(path).map_err(|error| text(&error))?;
+            }
+            false => {
+                match store.format().map_err(|error| format!("it is not a store of Ringway: {error}"))? {
+                    Some(FORMAT) => {}
+                    Some(other) => {
+                        return Err(format!("its format is {other}, and this version knows {FORMAT} only"));
+                    }
+                    None => return Err("it is not a store of Ringway, or its making was cut off".to_owned()),
+                }
+            }
+        }
+        Ok(store)
+    }
+
+    /// Writes what a new file says of itself.
+    fn begin(&self) -> Result<(), redb::Error> {
+        let transaction = self.database.begin_write()?;
+        transaction.open_table(ROWS)?;
+        transaction.open_table(ABOUT)?.insert(FORMAT_KEY, FORMAT)?;
+        Ok(transaction.commit()?)
+    }
+
+    fn format(&self) -> Result<Option<u64>, redb::Error> {
+        let about = self.database.begin_read()?.open_table(ABOUT)?;
+        Ok(about.get(FORMAT_KEY)?.map(|value| value.value()))
+    }
+
+    /// Calls `row` with the table, key and value of every row.
+    ///
+    /// # Errors
+    /// The first of `row`, or of the file, which it names.
+    pub(crate) fn read(
+        &self,
+        mut row: impl FnMut(&str, &str, &[u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let name = |error: &dyn std::fmt::Display| format!("the store {}: {error}", self.path.display());
+        let rows = self.database.begin_read().map_err(|error| name(&error))?;
+        let rows = rows.open_table(ROWS).map_err(|error| name(&error))?;
+        for entry in rows.iter().map_err(|error| name(&error))? {
+            let (key, value) = entry.map_err(|error| name(&error))?;
+            let (table, key) = key.value();
+            row(table, key, value.value()).map_err(|error| name(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps all of `writes` or nothing. When it returns they are on the disk.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub(crate) fn apply(&self, writes: &[Write]) -> Result<(), String> {
+        self.try_apply(writes).map_err(|error| format!("the store {}: {error}", self.path.display()))
+    }
+
+    fn try_apply(&self, writes: &[Write]) -> Result<(), redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        {
+            let mut rows = transaction.open_table(ROWS)?;
+            for Write { table, key, value } in writes {
+                match value {
+                    Some(value) => drop(rows.insert((*table, key.as_str()), value.as_slice())?),
+                    None => drop(rows.remove((*table, key.as_str()))?),
+                }
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+/// Without it a new file may be gone after a power cut, however well it was written.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(key: &str, value: Option<&str>) -> Write {
+        Write { table: "rest_apis", key: key.into(), value: value.map(|value| value.as_bytes().to_vec()) }
+    }
+
+    fn rows(store: &Store) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        let collect = |table: &str, key: &str, value: &[u8]| {
+            rows.push((format!("{table}/{key}"), String::from_utf8(value.to_vec()).unwrap()));
+            Ok(())
+        };
+        store.read(collect).unwrap();
+        rows
+    }
+
+    fn refused(path: &Path) -> String {
+        let message = Store::open(path).err().expect("it is refused");
+        assert!(message.contains(path.to_str().unwrap()), "{message}");
+        message
+    }
+
+    #[test]
+    fn what_was_applied_is_there_after_opening_it_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("apis.redb");
+        let store = Store::open(&path).unwrap();
+        store.apply(&[write("a", Some("1")), write("b", Some("2")), write("c", Some("3"))]).unwrap();
+        store.apply(&[write("a", None), write("b", Some("4"))]).unwrap();
+        assert!(refused(&path).contains("another process has it open"));
+        drop(store);
+        let expected =
+            [("rest_apis/b", "4"), ("rest_apis/c", "3")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(rows(&Store::open(&path).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_file_that_is_not_a_store_is_refused_by_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("apis.redb");
+        std::fs::write(&path, "not a database, but long enough to have a header of one").unwrap();
+        assert!(refused(&path).contains("cannot be read"));
+        std::fs::remove_file(&path).unwrap();
+        drop(Database::create(&path).unwrap());
+        assert!(refused(&path).contains("not a store of Ringway"));
+        std::fs::remove_file(&path).unwrap();
+        let store = Store::open(&path).unwrap();
+        let transaction = store.database.begin_write().unwrap();
+        transaction.open_table(ABOUT).unwrap().insert(FORMAT_KEY, FORMAT + 1).unwrap();
+        transaction.commit().unwrap();
+        drop(store);
+        assert!(refused(&path).contains("its format is 2"));
+        assert!(refused(&directory.path().join("none/apis.redb")).contains("No such file"));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_names_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("apis.redb");
+        let store = Store::open(&path).unwrap();
+        store.apply(&[write("a", Some("{"))]).unwrap();
+        let message = store.read(|table, key, _| Err(format!("{table} {key}: cut off"))).unwrap_err();
+        assert!(message.contains("apis.redb: rest_apis a: cut off"), "{message}");
+    }
+}

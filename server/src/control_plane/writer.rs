@@ -1,0 +1,107 @@
+//! The one that answers: it has the control plane and its store to itself, so that requests have an order. A change is answered when it
+//! is on the disk and every core serves it; until then it can be taken back.
+
+use std::sync::Arc;
+
+use ringway_controlplane::aws::{ControlPlane, Exception, ExceptionType, Handled, Request, Response, Write};
+use ringway_core::model::Configuration;
+use tokio::sync::{mpsc, oneshot};
+
+use super::store::Store;
+use crate::reload::{Change, NotServed, ReloadHandle, unix_seconds};
+
+/// A request, and where its answer goes.
+pub(super) struct Job {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) accept: String,
+    pub(super) body: Vec<u8>,
+    pub(super) answer: oneshot::Sender<Response>,
+}
+
+pub(super) struct Writer {
+    pub(super) plane: ControlPlane,
+    pub(super) store: Arc<Store>,
+    pub(super) reload: ReloadHandle,
+    /// What the cores serve of it.
+    pub(super) served: Configuration,
+}
+
+impl Writer {
+    /// Answers for as long as somebody asks. Blocks.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(job) = jobs.blocking_recv() {
+            let request = Request {
+                method: &job.method,
+                path: &job.path,
+                query: &job.query,
+                accept: &job.accept,
+                body: &job.body,
+            };
+            let response = self.respond(&request);
+            // The caller may have gone.
+            let _ = job.answer.send(response);
+        }
+    }
+
+    fn respond(&mut self, request: &Request<'_>) -> Response {
+        let Handled { response, writes, serving_changed } = self.plane.handle(request, unix_seconds() as i64);
+        if writes.is_empty() {
+            return response;
+        }
+        match self.keep(writes, serving_changed) {
+            Ok(()) => {
+                self.plane.commit();
+                response
+            }
+            Err(exception) => {
+                self.plane.roll_back();
+                exception.response()
+            }
+        }
+    }
+
+    /// Stores the draft, and has it served where what is served changes.
+    fn keep(&mut self, writes: Vec<Write>, serving_changed: bool) -> Result<(), Exception> {
+        let store = self.store.clone();
+        let keep = move || store.apply(&writes);
+        if !serving_changed {
+            return keep().map_err(unavailable);
+        }
+        let serving = configuration(&mut self.plane).map_err(refused)?;
+        if is_same(&serving, &self.served) {
+            return keep().map_err(unavailable);
+        }
+        let change = Change { serving: serving.clone(), keep: Box::new(keep) };
+        self.reload.change(change).map_err(|reason| match reason {
+            NotServed::Refused(messages) => refused(messages),
+            NotServed::NotKept(message) => unavailable(message),
+            NotServed::Ending => unavailable("the process is ending".to_owned()),
+        })?;
+        self.served = serving;
+        Ok(())
+    }
+}
+
+/// What the control plane has for the cores, the draft included.
+pub(super) fn configuration(plane: &mut ControlPlane) -> Result<Configuration, Vec<String>> {
+    let serving = plane.serving()?;
+    Ok(Configuration { apis: serving.apis, domain_names: serving.domain_names })
+}
+
+/// An API that has not changed is the same allocation.
+fn is_same(a: &Configuration, b: &Configuration) -> bool {
+    let apis = a.apis.len() == b.apis.len() && a.apis.iter().zip(&b.apis).all(|(a, b)| Arc::ptr_eq(a, b));
+    apis && a.domain_names == b.domain_names
+}
+
+fn refused(messages: Vec<String>) -> Exception {
+    Exception::bad_request(messages.join("; "))
+}
+
+/// What is wrong is for the operator; the caller learns that it is not its fault.
+fn unavailable(message: String) -> Exception {
+    tracing::error!("the control plane could not keep a change: {message}");
+    Exception::new(ExceptionType::Internal, "Service Unavailable")
+}
