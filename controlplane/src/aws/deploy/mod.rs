@@ -19,10 +19,12 @@ use crate::Issue;
 use crate::openapi::{self, ImportOptions, Imported};
 
 #[cfg(test)]
+mod round_trip_tests;
+#[cfg(test)]
 mod tests;
 
-pub(crate) use from_model::{Ids, write};
-pub(crate) use place::{Place, plain};
+pub(crate) use from_model::{Ids, documentation_part, write};
+pub(crate) use place::{Part, Place, plain};
 pub(crate) use serving::Served;
 pub use serving::Serving;
 

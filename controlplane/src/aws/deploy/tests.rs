@@ -53,6 +53,11 @@ fn what_stays_is_not_built_again() {
     let deployment = |serving: &Serving| serving.apis[0].stages[0].deployment.clone();
     assert!(Arc::ptr_eq(&deployment(&first), &deployment(&second)), "a deployment is imported once");
 
+    let description = json!({"patchOperations": [{"op": "replace", "path": "/description", "value": "d"}]});
+    good(&mut plane, "PATCH", &format!("/restapis/{a}/stages/prod"), description);
+    let third = serving(&mut plane);
+    assert!(Arc::ptr_eq(api(&second, &a), api(&third, &a)), "nothing that is served has changed");
+
     // A draft that is thrown away takes what was built of it with it.
     let body = change("two").to_string();
     let path = format!("/restapis/{a}/stages/prod");
