@@ -237,7 +237,7 @@ fn merge_settings(api: &mut RestApi, model: &model::RestApi) {
         api.api_key_source = before.api_key_source;
     }
     let mut types = before.binary_media_types;
-    types.extend(api.binary_media_types.drain(..));
+    types.append(&mut api.binary_media_types);
     let mut seen = std::collections::HashSet::new();
     types.retain(|media_type| seen.insert(media_type.clone()));
     api.binary_media_types = types;

@@ -73,6 +73,7 @@ pub(crate) fn freeze(state: &mut State, api: &RestApi, id: &str) -> Result<(), E
     deployed(state, &api.id, id).map_err(|issues| {
         let told = |issue: &Issue| match Place::of(issue) {
             Some(place) => format!("{place}: {}", plain(&issue.message)),
+            None if issue.pointer.is_empty() => plain(&issue.message).to_owned(),
             None => format!("{}: {}", issue.pointer, plain(&issue.message)),
         };
         refused(&issues.iter().map(told).collect::<Vec<_>>())
