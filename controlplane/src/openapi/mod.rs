@@ -161,6 +161,13 @@ pub(crate) fn documentation_parts(
     errors.into_result(Some(parts)).map(|parts| (parts, warnings.into_list()))
 }
 
+/// Whether the text is a document of a known format, whatever it says.
+pub(crate) fn is_document(text: &str, file: &Path) -> bool {
+    let mut errors = Issues::new(file);
+    document::parse(text, &mut errors)
+        .is_some_and(|root| format::of(&mut errors, &Cursor::root(&root)).is_some())
+}
+
 struct Outcome {
     imported: Option<Imported>,
     errors: Vec<Issue>,

@@ -60,7 +60,7 @@ pub(crate) fn write(
     writer.named(state, rest_api);
     let mut tree = Tree::of(state, api);
     for path in &imported.paths {
-        if let Err(message) = tree.add(state, api, &writer.ids, path) {
+        if let Err(message) = tree.add(state, &writer.ids, path) {
             writer.errors.push(format!("Unable to create resource at path '{path}': {message}"));
         }
     }
@@ -106,12 +106,12 @@ impl Tree {
     }
 
     /// Adds a resource, and those above it (tables.md §8.2).
-    fn add(&mut self, state: &mut State, api: &str, ids: &Ids, path: &str) -> Result<(), String> {
+    fn add(&mut self, state: &mut State, ids: &Ids, path: &str) -> Result<(), String> {
         if self.rows.contains_key(path) {
             return Ok(());
         }
         let (parent, part) = split(path);
-        self.add(state, api, ids, parent)?;
+        self.add(state, ids, parent)?;
         let greedy = split(parent).1;
         if greedy.ends_with("+}") {
             return Err(format!("Cannot create a child of a resource with a greedy path variable: {greedy}"));

@@ -19,10 +19,12 @@ use crate::Issue;
 use crate::openapi::{self, ImportOptions, Imported};
 
 #[cfg(test)]
+mod round_trip_tests;
+#[cfg(test)]
 mod tests;
 
-pub(crate) use from_model::{Ids, write};
-pub(crate) use place::{Place, plain};
+pub(crate) use from_model::{Ids, documentation_part, write};
+pub(crate) use place::{Part, Place, plain};
 pub(crate) use serving::Served;
 pub use serving::Serving;
 
@@ -71,6 +73,7 @@ pub(crate) fn freeze(state: &mut State, api: &RestApi, id: &str) -> Result<(), E
     deployed(state, &api.id, id).map_err(|issues| {
         let told = |issue: &Issue| match Place::of(issue) {
             Some(place) => format!("{place}: {}", plain(&issue.message)),
+            None if issue.pointer.is_empty() => plain(&issue.message).to_owned(),
             None => format!("{}: {}", issue.pointer, plain(&issue.message)),
         };
         refused(&issues.iter().map(told).collect::<Vec<_>>())

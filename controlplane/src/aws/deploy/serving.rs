@@ -141,9 +141,37 @@ fn served_api(
     if let Some(known) = known {
         return Ok(known);
     }
-    let stages = rows.iter().map(|row| model_stage(row, id, draft)).collect::<Result<_, _>>()?;
-    let api = Arc::new(Api { id: id.to_owned(), name: name.clone(), stages });
+    let stages = rows.iter().map(|row| model_stage(row, id, draft)).collect::<Result<Vec<_>, _>>()?;
+    // Most members of a stage mean nothing to the data plane: it is not to compile the API again for their sake.
+    let before = state.served.builds().filter_map(|build| build.apis.get(id));
+    let same = before.map(|known| &known.api).find(|api| api.name == name && are_same(&api.stages, &stages));
+    let api = match same {
+        Some(api) => api.clone(),
+        None => Arc::new(Api { id: id.to_owned(), name: name.clone(), stages }),
+    };
     Ok(Arc::new(ServedApi { name, stages: rows, api }))
+}
+
+/// Whether the stages are equal, with the very same deployments: comparing what those hold would take longer than compiling it.
+fn are_same(before: &[model::Stage], after: &[model::Stage]) -> bool {
+    let canary = |before: &model::CanarySettings, after: &model::CanarySettings| {
+        Arc::ptr_eq(&before.deployment, &after.deployment)
+            && before.percent_traffic == after.percent_traffic
+            && before.stage_variable_overrides == after.stage_variable_overrides
+            && before.use_stage_cache == after.use_stage_cache
+    };
+    let stage = |(before, after): (&model::Stage, &model::Stage)| {
+        Arc::ptr_eq(&before.deployment, &after.deployment)
+            && before.stage_name == after.stage_name
+            && before.variables == after.variables
+            && before.access_log_format == after.access_log_format
+            && match (&before.canary, &after.canary) {
+                (None, None) => true,
+                (Some(before), Some(after)) => canary(before, after),
+                _ => false,
+            }
+    };
+    before.len() == after.len() && before.iter().zip(after).all(stage)
 }
 
 fn used(stages: &[Arc<Stage>]) -> BTreeSet<&str> {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ringway_core::model::Api;
+use ringway_core::model::{Api, Configuration};
+use ringway_core::snapshot::{CompileSettings, Registry, compile};
 use serde_json::json;
 
 use crate::aws::testing::{add_method, control_plane, deploy, good, mock, mocked_api, proxy, refused};
@@ -52,6 +53,11 @@ fn what_stays_is_not_built_again() {
     assert!(Arc::ptr_eq(api(&first, &b), api(&second, &b)));
     let deployment = |serving: &Serving| serving.apis[0].stages[0].deployment.clone();
     assert!(Arc::ptr_eq(&deployment(&first), &deployment(&second)), "a deployment is imported once");
+
+    let description = json!({"patchOperations": [{"op": "replace", "path": "/description", "value": "d"}]});
+    good(&mut plane, "PATCH", &format!("/restapis/{a}/stages/prod"), description);
+    let third = serving(&mut plane);
+    assert!(Arc::ptr_eq(api(&second, &a), api(&third, &a)), "nothing that is served has changed");
 
     // A draft that is thrown away takes what was built of it with it.
     let body = change("two").to_string();
@@ -143,6 +149,37 @@ fn a_stage_needs_the_variables_of_its_deployment() {
     good(&mut plane, "POST", &stages, body);
     let serving = serving(&mut plane);
     assert_eq!(api(&serving, &id).stages[0].variables["backend"], "example.com");
+}
+
+#[test]
+fn what_does_nothing_is_deployed_as_aws_deploys_it() {
+    let mut plane = control_plane();
+    let id = mocked_api(&mut plane);
+    let root = plane.state.rest_apis.get(&id).unwrap().root_resource_id.clone();
+    let mut idle = proxy("http://example.com/");
+    idle.request_templates.insert("application/json".into(), "{}".into());
+    idle.content_handling = Some("CONVERT_TO_TEXT".into());
+    idle.integration_responses = mock().integration_responses;
+    idle.integration_responses
+        .get_mut("200")
+        .unwrap()
+        .response_templates
+        .insert("text/plain".into(), "x".into());
+    add_method(&mut plane, &id, &root, "PUT", idle);
+    let mut silent = mock();
+    silent.integration_responses.clear();
+    silent.request_parameters.insert("integration.request.header.X".into(), "'a'".into());
+    add_method(&mut plane, &id, &root, "POST", silent);
+    deploy(&mut plane, &id, Some("prod"));
+    let Serving { apis, domain_names } = serving(&mut plane);
+    let settings = CompileSettings {
+        region: "us-east-1".into(),
+        account_id: "123456789012".into(),
+        execute_api_suffix: "amazonaws.com".into(),
+        default_log_format: "$context.requestId".into(),
+    };
+    let snapshot = compile(&Configuration { apis, domain_names }, &settings, &mut Registry::new()).unwrap();
+    assert_eq!(snapshot.stages[0].routes.len(), 3);
 }
 
 #[test]
