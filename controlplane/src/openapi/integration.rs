@@ -316,7 +316,9 @@ impl<'a> Importer<'_, 'a> {
 
     fn cache_key_parameters(&mut self, cursor: &Cursor<'a>) -> Vec<String> {
         let keys = self.strings_of(cursor, "cacheKeyParameters");
-        if let Some(list) = cursor.get("cacheKeyParameters").filter(|_| !keys.is_empty()) {
+        // Without a cache they do nothing; the control plane's stages say whether there is one.
+        let is_asked = !keys.is_empty() && !self.options.takes_idle;
+        if let Some(list) = cursor.get("cacheKeyParameters").filter(|_| is_asked) {
             self.not_served.at(&list, "`cacheKeyParameters` is not built yet: there is no cache");
         }
         keys
