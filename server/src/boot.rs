@@ -249,7 +249,7 @@ async fn start(
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
     if let Some((opened, listener)) = control_plane.zip(control_listener) {
-        opened.start(listener, reload.clone())?;
+        opened.start(listener, reload.clone(), compile_settings(&process))?;
     }
     eprint!("{banner}");
     Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })
