@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod aws_operations;
 mod banner;
 mod boot;
 mod bounded;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         cli::Command::Export(arguments) => compare::export_document(&arguments),
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
+        cli::Command::AwsOperations => aws_operations::run(),
     };
     code.into()
 }
