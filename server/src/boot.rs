@@ -117,6 +117,7 @@ fn compile_settings(process: &ProcessConfig) -> CompileSettings {
         region: process.region.clone(),
         account_id: process.account_id.clone(),
         execute_api_suffix: process.execute_api_suffix.clone(),
+        path_addresses: process.path_addresses,
         default_log_format: default_log_format.to_owned(),
     }
 }

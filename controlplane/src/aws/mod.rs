@@ -18,7 +18,7 @@ pub mod wire;
 pub use call::Request;
 pub use deploy::Serving;
 pub use exception::{Exception, ExceptionType};
-pub use operation::Operation;
+pub use operation::{Body, Operation};
 pub use state::State;
 pub use table::Write;
 

@@ -73,6 +73,8 @@ pub(crate) fn open(process: &ProcessConfig, insecure_no_auth: bool) -> Result<Op
     let serving = writer::configuration(&mut plane).map_err(|messages| {
         format!("the store {} cannot be served: {}", config.store.display(), messages.join("; "))
     })?;
+    // What was built to be served is there for the next time.
+    plane.commit();
     let throttle = Throttle::new(config.requests_per_second, config.burst, Instant::now());
     Ok(Some(Opened { listen, plane, store, access, throttle, serving }))
 }

@@ -63,6 +63,7 @@ fn snapshot(configuration: Configuration, file: &Path) -> Result<(Snapshot, Stri
         region: "us-east-1".into(),
         account_id: "000000000000".into(),
         execute_api_suffix: "amazonaws.com".into(),
+        path_addresses: false,
         default_log_format: PRESET_JSON.into(),
     };
     let [api] = configuration.apis.as_slice() else {
