@@ -123,7 +123,7 @@ resource "aws_api_gateway_gateway_response" "bad_body" {
   response_type = "BAD_REQUEST_BODY"
   status_code   = "422"
   response_templates = {
-    "application/json" = "{\"problem\":$context.error.validationErrorString.length()}"
+    "application/json" = "{\"problem\":$context.error.messageString}"
   }
 }
 

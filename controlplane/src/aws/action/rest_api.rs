@@ -117,7 +117,7 @@ fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
             .filter(|policy| !policy.is_empty())
             .map(checked_policy)
             .transpose()?,
-        tags: members.text_map("tags")?.unwrap_or_default(),
+        tags: super::tags::read(&members)?,
         disable_execute_api_endpoint: members.boolean("disableExecuteApiEndpoint")?.unwrap_or_default(),
         root_resource_id: state.ids.long(),
         security_policy: members.owned("securityPolicy")?,

@@ -317,7 +317,7 @@ fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     settings.apply(&mut stage)?;
     let own = CanarySettings { deployment_id: stage.deployment_id.clone(), ..CanarySettings::default() };
     stage.canary_settings = canary.map(|canary| canary.over(own)).transpose()?;
-    stage.tags = members.text_map("tags")?.unwrap_or_default();
+    stage.tags = super::tags::read(&members)?;
     stage.documentation_version = members.owned("documentationVersion")?.filter(|text| !text.is_empty());
     if let Some(version) = &stage.documentation_version {
         check_documentation(state, &api, version)?;

@@ -244,6 +244,8 @@ mod tests {
             (json!({"k": "v".repeat(257)}), "Invalid tag value specified for k. At most 256 characters"),
         ] {
             assert_eq!(refused(&mut plane, "PUT", &path, json!({"tags": tags})).1, message);
+            let created = json!({"name": "b", "tags": tags});
+            assert_eq!(refused(&mut plane, "POST", "/restapis", created).1, message);
         }
         assert_eq!(
             refused(&mut plane, "PUT", &path, json!({})).1,
