@@ -6,6 +6,24 @@ use std::path::Path;
 
 use ringway_controlplane::aws::{Operation, operations};
 
+/// What an operation takes and shows and the gateway does not act upon yet. Each line goes with the issue that builds it.
+const STORED: &str = "\
+## Stored and shown, and not acted upon yet
+
+| what | until then |
+|---|---|
+| API keys, usage plans, quotas, `UpdateUsage` | nothing is counted; a method with `apiKeyRequired` is not deployed |
+| throttling of method settings, usage plans and the account | nothing is throttled |
+| `cacheClusterEnabled`, caching of method settings, `cacheKeyParameters` | every request reaches its integration; flushing does nothing |
+| logging, metrics and tracing of method settings, `accessLogSettings.destinationArn` | Ringway's own logs and metrics; the format of the access log is used |
+| authorizers | a method that uses one is not deployed |
+| resource policies | an API whose policy denies anything is not deployed |
+| `AWS`, `AWS_PROXY`, `https://`, `VPC_LINK`, `credentials`, `STREAM`, `tlsConfig` of integrations | such an API is not deployed |
+| certificates and `securityPolicy` of domain names, client certificates | there is no TLS |
+| account settings, tags, documentation | kept and given back |
+
+";
+
 const HEAD: &str = "\
 # Operations of the AWS control plane
 
@@ -19,7 +37,10 @@ fn the_document_is_what_the_table_says() {
     let mut all: Vec<&Operation> = operations().collect();
     all.sort_by_key(|operation| operation.name);
     let supported = all.iter().filter(|operation| operation.refused().is_none()).count();
-    let mut text = format!("{HEAD}\n{supported} of {} operations are supported.\n\n", all.len());
+    let mut text = format!(
+        "{HEAD}\n{supported} of {} operations are supported.\n\n{STORED}## Operations\n\n",
+        all.len()
+    );
     text.push_str("| operation | request | |\n|---|---|---|\n");
     for operation in &all {
         let support = operation.refused().map_or("supported".to_owned(), |why| format!("refused: {why}"));
