@@ -12,7 +12,7 @@ use crate::cursor::Cursor;
 use crate::document;
 use crate::domain_name::{self, MappedDomain};
 use crate::issue::{Issue, Issues, Place, quoted};
-use crate::openapi::{BasePathMode, ImportOptions};
+use crate::openapi::{Account, BasePathMode, ImportOptions};
 
 const KEYS: [&str; 7] =
     ["restApiId", "name", "body", "parameters", "failOnWarnings", "stages", "domainNames"];
@@ -40,16 +40,16 @@ pub struct ApiFile {
     pub(crate) domains: Vec<MappedDomain>,
 }
 
-/// Parses the API file `text`; paths in it are relative to `file`, and `reader` reads them.
+/// Parses the API file `text`; paths in it are relative to `file`, and `reader` reads them. Its documents are those of `account`.
 ///
 /// # Errors
 /// Every issue of the file and of the documents that it names.
-pub fn parse(text: &str, file: &Path, reader: Reader<'_>) -> Result<ApiFile, Vec<Issue>> {
+pub fn parse(text: &str, file: &Path, reader: Reader<'_>, account: &Account) -> Result<ApiFile, Vec<Issue>> {
     let mut issues = Issues::new(file);
     let mut parsed = None;
     if let Some(root) = document::parse_toml(text, &mut issues) {
         let bodies = Bodies::new(reader);
-        parsed = ApiReader { issues: &mut issues, id: "", bodies }.api_file(&Cursor::root(&root));
+        parsed = ApiReader { issues: &mut issues, id: "", account, bodies }.api_file(&Cursor::root(&root));
     }
     issues.into_result(parsed)
 }
@@ -57,6 +57,7 @@ pub fn parse(text: &str, file: &Path, reader: Reader<'_>) -> Result<ApiFile, Vec
 pub(crate) struct ApiReader<'i, 'f, 'a> {
     pub(crate) issues: &'i mut Issues<'f>,
     id: &'a str,
+    account: &'i Account,
     pub(crate) bodies: Bodies<'i>,
 }
 
@@ -97,7 +98,8 @@ impl<'a> ApiReader<'_, '_, 'a> {
 
     /// `parameters` are those of AWS's import (tables.md §10.1), as CloudFormation spells them too.
     fn import_options(&mut self, root: &Cursor<'a>) -> ImportOptions {
-        let mut options = ImportOptions::new(self.id);
+        let mut options =
+            ImportOptions { account: Some(self.account.clone()), ..ImportOptions::new(self.id) };
         options.name = root.get("name").and_then(|name| self.issues.string(&name)).map(str::to_owned);
         if let Some(flag) = root.get("failOnWarnings") {
             options.fail_on_warnings = self.issues.boolean(&flag).unwrap_or_default();

@@ -214,8 +214,19 @@ fn base_path_of(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<String> 
     if text == "(none)" || text.is_empty() {
         return Some(String::new());
     }
+    match base_path_problem(text) {
+        None => Some(text.to_owned()),
+        Some(problem) => {
+            issues.at(cursor, format!("the base path {} is not valid: {problem}", quoted(text)));
+            None
+        }
+    }
+}
+
+/// What is wrong with a base path, if anything (tables.md §12.3).
+pub(crate) fn base_path_problem(text: &str) -> Option<String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"$-_.+!*'()/".contains(&byte);
-    let problem = if text.len() > BASE_PATH_MAX || !text.bytes().all(allowed) {
+    Some(if text.len() > BASE_PATH_MAX || !text.bytes().all(allowed) {
         format!("at most {BASE_PATH_MAX} characters of `A-Za-z0-9$-_.+!*'()/`")
     } else if text.split('/').any(str::is_empty) {
         "no slash at its ends and no empty segment".to_owned()
@@ -224,8 +235,6 @@ fn base_path_of(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<String> 
     } else if matches!(text, "ping" | "sping") {
         "`ping` and `sping` are reserved for health checks".to_owned()
     } else {
-        return Some(text.to_owned());
-    };
-    issues.at(cursor, format!("the base path {} is not valid: {problem}", quoted(text)));
-    None
+        return None;
+    })
 }

@@ -13,7 +13,7 @@ use crate::api_file::{self, ApiFile, Reader};
 use crate::document::{self, FILE_BYTES_MAX};
 use crate::domain_name;
 use crate::issue::{Issue, Issues, quoted};
-use crate::openapi::{self, ImportOptions, Imported};
+use crate::openapi::{self, Account, ImportOptions, Imported};
 use crate::process::{self, ProcessConfig};
 
 /// A configuration and the files that it came from.
@@ -47,6 +47,7 @@ pub fn load_with(paths: &[PathBuf], reader: Reader<'_>) -> Result<Loaded, Vec<Is
 /// Texts are compared, not times or hashes: reading is cheap next to importing, and there is nothing to be wrong about.
 #[derive(Debug, Default)]
 pub struct Loader {
+    account: Account,
     known: BTreeMap<PathBuf, Known>,
 }
 
@@ -65,6 +66,11 @@ impl Known {
 }
 
 impl Loader {
+    /// A loader of APIs that belong to `account`: what `${AWS::Region}` and the like stand for.
+    pub fn new(account: Account) -> Self {
+        Loader { account, known: BTreeMap::new() }
+    }
+
     /// As [`load`].
     ///
     /// # Errors
@@ -106,7 +112,7 @@ impl Loader {
             Ok(text)
         };
         let text = read_with(path, &recorder)?;
-        let file = Arc::new(api_file::parse(&text, path, &recorder)?);
+        let file = Arc::new(api_file::parse(&text, path, &recorder, &self.account)?);
         self.known.insert(path.to_owned(), Known { texts: texts.take(), file: file.clone() });
         Ok(file)
     }
@@ -163,11 +169,13 @@ pub fn load_process(path: &Path) -> Result<ProcessConfig, Vec<Issue>> {
 pub fn check(path: &Path) -> Vec<Issue> {
     let result = read_with(path, &read).and_then(|text| match kind(&text, path) {
         Kind::Process => process::parse(&text, path)
-            .and_then(|process| process.api_files())
-            .and_then(|paths| load(&paths).map(drop)),
-        Kind::Api => api_file::parse(&text, path, &read).map(drop),
+            .and_then(|process| Loader::new(process.account()).load(&process.api_files()?).map(drop)),
+        Kind::Api => api_file::parse(&text, path, &read, &Account::default()).map(drop),
         // The id only goes into the ids of resources.
-        Kind::OpenApi => openapi::import_to_serve(&text, path, &ImportOptions::new("check")).map(drop),
+        Kind::OpenApi => {
+            let options = ImportOptions { account: Some(Account::default()), ..ImportOptions::new("check") };
+            openapi::import_to_serve(&text, path, &options).map(drop)
+        }
     });
     result.err().unwrap_or_default()
 }

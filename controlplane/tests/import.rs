@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use corpus::round_trips;
-use ringway_controlplane::openapi::{ImportOptions, Imported, import};
+use ringway_controlplane::openapi::{Account, ImportOptions, Imported, import};
 use ringway_controlplane::{Issue, api_file, load_with, process};
 use ringway_core::model::{
     HttpMethod, Integration, IntegrationResponse, IntegrationType, Method, ParameterSource, ParameterTarget,
@@ -270,7 +270,7 @@ fn no_text_panics() {
         transformed += usize::from(compiles_if_it_loads(&random.mutated(TRANSFORMED)));
         _ = import(&random.mutated(others[round % others.len()]), Path::new("x.yaml"), &options);
         _ = import(&random.mutated(json), Path::new("x.json"), &options);
-        _ = api_file::parse(&random.mutated(api_toml), Path::new("x.toml"), &reader);
+        _ = api_file::parse(&random.mutated(api_toml), Path::new("x.toml"), &reader, &Account::default());
         _ = process::parse(&random.mutated(process_toml), Path::new("x.toml"));
     }
     assert!(

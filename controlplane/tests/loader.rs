@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ringway_controlplane::openapi::Account;
 use ringway_controlplane::{Issue, Loader};
 use ringway_core::model::{Api, Configuration};
 
@@ -120,4 +121,33 @@ fn a_document_that_is_wrong_or_gone_is_told_each_time() {
     assert!(issues[0].message.contains("cannot read"), "{}", issues[0]);
     files.write("a.json", &document("three"));
     assert_eq!(path_of(&files.load(&mut loader).unwrap().apis[0]), "/three");
+}
+
+#[test]
+fn pseudo_parameters_are_those_of_the_process() {
+    let mut files = Files::default();
+    files.write("a.toml", &api_file("a", "a"));
+    let with_uri = |uri: &str| document("one").replace("\"http://h:1/\"", uri);
+    let account = Account { region: "eu-west-1".into(), account_id: "123456789012".into() };
+    let uri = |api: &Api| {
+        api.stages[0].deployment.rest_api.resources[0].methods[0].integration.uri.clone().unwrap_or_default()
+    };
+    for written in [
+        "\"http://h.${AWS::Region}.${AWS::URLSuffix}/${AWS::Partition}/${AWS::AccountId}\"",
+        "{\"Fn::Sub\": \"http://h.${AWS::Region}.${AWS::URLSuffix}/${AWS::Partition}/${AWS::AccountId}\"}",
+    ] {
+        files.write("a.json", &with_uri(written));
+        let loaded = files.load(&mut Loader::new(account.clone())).unwrap();
+        assert_eq!(uri(&loaded.apis[0]), "http://h.eu-west-1.amazonaws.com/aws/123456789012");
+    }
+    for (written, part) in [
+        ("\"http://h/${AWS::StackName}\"", "`${AWS::StackName}` is not a reference"),
+        ("{\"Fn::Sub\": \"http://${Host}/\"}", "the CloudFormation function `Fn::Sub`"),
+        ("{\"Fn::Sub\": [\"http://h/\", {}]}", "the CloudFormation function `Fn::Sub`"),
+    ] {
+        files.write("a.json", &with_uri(written));
+        let issues = files.load(&mut Loader::new(account.clone())).unwrap_err();
+        assert!(issues[0].message.contains(part), "{written}: {issues:?}");
+        assert!(issues[0].pointer.ends_with("/x-amazon-apigateway-integration/uri"), "{issues:?}");
+    }
 }

@@ -81,6 +81,12 @@ pub const REQUEST_BODY_NANOS_MAX: u64 = 29_000_000_000;
 /// no JSON, the value does not print; a template fails with 500.
 pub const JSON_DEPTH_MAX: usize = 400;
 
+/// Nesting of a body that is held against a model. Deeper: it is no valid JSON, a 400.
+pub const VALIDATED_DEPTH_MAX: usize = 128;
+
+/// Values that are copied for one message about a body that does not fit its model. The message shows no more of them.
+pub const REPORTED_VALUES_MAX: usize = 10_000;
+
 /// Bytes of a number in JSON text (json-smart: 1,000). Longer: the text is no JSON.
 pub const JSON_NUMBER_BYTES_MAX: usize = 1_000;
 
@@ -126,3 +132,17 @@ pub const VTL_EVALUATIONS_MAX: u32 = 1_000;
 
 /// `timeoutInMillis` of an integration, and its default (AWS: 29 seconds). More: refused at import.
 pub const INTEGRATION_TIMEOUT_MILLIS_MAX: u64 = 29_000;
+
+/// Bytes of an event of an execution log (AWS: 1,024). Longer: it is cut.
+pub const LOG_EVENT_BYTES_MAX: usize = 1_024;
+
+/// Live requests that one arming of a stage's switch explains. More: refused. Ours: a log has at most about twenty events of
+/// [`LOG_EVENT_BYTES_MAX`], so that this bounds the logs of a stage to 2 MB.
+pub const EXPLAINED_REQUESTS_MAX: u32 = 100;
+
+/// Seconds that a stage's switch may be armed. More: refused. Ours: a switch that is forgotten should not cost anything for long.
+pub const EXPLAINED_SECONDS_MAX: u32 = 600;
+
+/// Stages whose live requests are explained, or were and still have their logs. More: the logs of the oldest finished one go; where
+/// none is finished, refused. Ours: it bounds memory to 32 MB.
+pub const EXPLAINED_STAGES_MAX: usize = 16;

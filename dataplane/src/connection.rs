@@ -14,6 +14,7 @@ use ringway_ring::wheel::Timer;
 
 use crate::core::{Core, NOT_IDLE, Scratch, Slot, Workspace};
 use crate::exchange::ExchangeEnv;
+use crate::explain;
 use crate::gather::Share;
 use crate::head::{NoHead, read_head};
 use crate::record::{self, CLIENT_CLOSED_REQUEST, Times};
@@ -160,6 +161,7 @@ impl<R: Runtime> Connection<R> {
             answered: Cell::new(0),
             gathered: Cell::new(false),
             share: Share::of(core),
+            log: RefCell::new(None),
         };
         let mut exchange = Exchange::new(&input, head, &mut scratch.answer, core.next_id());
         exchange.source_ip = &self.source_ip.text[..self.source_ip.len as usize];
@@ -169,10 +171,13 @@ impl<R: Runtime> Connection<R> {
         exchange.integration_request = Buf::with_capacity(SMALL).into_vec();
         core.clock.borrow_mut().set(exchange.unix_millis / 1000);
 
-        let served = pipeline::serve(&env, &adopted.snapshot, &mut exchange).await;
-        let relayed = match served {
-            Served::Complete => Relayed::Encoded,
-            Served::Streaming(answer) => relay(&env, &mut exchange, answer).await,
+        let relayed = match explain::claim(&env, &mut exchange) {
+            None => match pipeline::serve(&env, &adopted.snapshot, &mut exchange).await {
+                Served::Complete => Relayed::Encoded,
+                Served::Streaming(answer) => relay(&env, &mut exchange, answer).await,
+            },
+            // Boxed: nobody else's request should be as large as this.
+            Some(claim) => Box::pin(explain::serve(&env, &mut exchange, claim)).await,
         };
         if env.client_left.get() && exchange.error.is_some() {
             exchange.status = CLIENT_CLOSED_REQUEST;

@@ -10,6 +10,7 @@ use ringway_core::http1::{HeadLimits, RequestHead, ResponseHead, Scan};
 use ringway_core::ids::{IdSource, RequestId};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
+use ringway_core::telemetry::explanations::Explanations;
 use ringway_ring::block::Block;
 use ringway_ring::mailbox::Mailbox;
 use ringway_ring::net::{Listener, Runtime};
@@ -51,6 +52,8 @@ pub struct CoreHost {
     pub counters: Arc<CoreCounters>,
     /// Where its log lines go.
     pub log: LogSink,
+    /// Which requests an operator wants explained.
+    pub explanations: Arc<Explanations>,
     /// Where messages come from.
     pub mailbox: Mailbox<CoreMessage>,
     /// Counted up when the core listens.
@@ -79,6 +82,7 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) draining: Cell<bool>,
     pub(crate) clock: RefCell<WallClock>,
     pub(crate) log: RefCell<LogSink>,
+    pub(crate) explanations: Arc<Explanations>,
     publisher: Arc<Publisher>,
     generation: Cell<u64>,
     adopted: RefCell<Rc<Adopted<R>>>,
@@ -169,6 +173,7 @@ impl<R: Runtime> Core<R> {
             connections: RefCell::new(Slab::new()),
             draining: Cell::new(false),
             log: RefCell::new(host.log),
+            explanations: host.explanations,
             publisher: host.publisher,
             generation: Cell::new(generation),
             adopted: RefCell::new(Rc::new(Adopted::new(snapshot, None, &host.counters))),

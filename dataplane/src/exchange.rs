@@ -11,6 +11,7 @@ use ringway_core::http1::{HeadLimits, HeaderId, Method, Parsed, Scan, Version, e
 use ringway_core::limits::INTERIM_RESPONSES_MAX;
 use ringway_core::pipeline::{Env, Exchange, encode_integration_request};
 use ringway_core::snapshot::HttpCall;
+use ringway_core::telemetry::execution_log::ExecutionLog;
 use ringway_ring::buf::{Buf, SMALL};
 use ringway_ring::net::{Runtime, Stream};
 use ringway_ring::wheel::Timer;
@@ -54,6 +55,8 @@ pub(crate) struct ExchangeEnv<'a, R: Runtime> {
     pub(crate) gathered: Cell<bool>,
     /// What it takes of the memory for gathered bodies.
     pub(crate) share: Share<'a>,
+    /// Where what is relayed is noted, if this request is explained.
+    pub(crate) log: RefCell<Option<Rc<ExecutionLog>>>,
 }
 
 impl<R: Runtime> Env for ExchangeEnv<'_, R> {

@@ -7,7 +7,7 @@ use ringway_core::error::{GatewayError, IntegrationFault};
 use ringway_core::http1::BodyDecoder;
 use ringway_core::limits::{BODY_BYTES_MAX, GATHERED_BYTES_MAX};
 use ringway_core::pipeline::Exchange;
-use ringway_ring::buf::{Buf, LARGE, SMALL};
+use ringway_ring::buf::{Buf, LARGE, SMALL, freed};
 use ringway_ring::net::{Runtime, Stream};
 
 use crate::core::Core;
@@ -40,6 +40,7 @@ impl<'a> Share<'a> {
 impl Drop for Share<'_> {
     fn drop(&mut self) {
         self.all.set(self.all.get() - self.own.get());
+        freed(self.own.get());
     }
 }
 

@@ -9,6 +9,7 @@ mod clock;
 mod connection;
 mod core;
 mod exchange;
+mod explain;
 mod gather;
 mod head;
 pub mod log;

@@ -161,6 +161,9 @@ async fn pump<R: Runtime>(
             }
             return Ok(false);
         }
+        if let Some(log) = &*env.log.borrow() {
+            log.endpoint_bytes(&input);
+        }
         // A full buffer is a body in bulk: fewer, larger operations.
         capacity = if input.len() >= SMALL { LARGE } else { SMALL };
     }

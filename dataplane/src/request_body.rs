@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use ringway_core::http1::{BodyDecoder, BodyError, BodyLength, encode};
+use ringway_core::telemetry::execution_log::ExecutionLog;
 use ringway_ring::buf::{Buf, LARGE, SMALL};
 use ringway_ring::net::Stream;
 
@@ -17,6 +18,8 @@ pub(crate) struct RequestBody {
     body_bytes_max: u64,
     /// Whether the client waits for a go-ahead.
     pub(crate) expects_continue: bool,
+    /// Where what comes is noted, if the request is explained.
+    pub(crate) log: Option<Rc<ExecutionLog>>,
 }
 
 /// Why a body could not be passed on.
@@ -33,7 +36,7 @@ pub(crate) enum UploadError {
 impl RequestBody {
     pub(crate) fn new(length: BodyLength, body_bytes_max: u64, expects_continue: bool) -> Self {
         let decoder = BodyDecoder::with_limit(length, body_bytes_max);
-        RequestBody { decoder, length, body_bytes_max, expects_continue }
+        RequestBody { decoder, length, body_bytes_max, expects_continue, log: None }
     }
 
     /// Back to the start, to send the request again.
@@ -110,6 +113,9 @@ pub(crate) async fn upload<S: Stream>(
         let mut input = client.recv(capacity).await.map_err(|_| UploadError::ClientLeft)?;
         if input.is_empty() {
             return Err(UploadError::ClientLeft);
+        }
+        if let Some(log) = &body.log {
+            log.request_bytes(&input);
         }
         // A full buffer is a body in bulk: fewer, larger operations.
         capacity = if input.len() >= SMALL { LARGE } else { SMALL };

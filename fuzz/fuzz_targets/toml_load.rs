@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
+use ringway_controlplane::openapi::Account;
 use ringway_controlplane::{Issue, api_file, process};
 
 const BODY: &str = include_str!("../../config/apis/petstore-v1.openapi.yaml");
@@ -15,7 +16,7 @@ fuzz_target!(|text: &str| {
         Some("petstore-v1.openapi.yaml") => Ok(BODY.to_owned()),
         _ => Err(io::ErrorKind::NotFound.into()),
     };
-    check(api_file::parse(text, file, &reader).err());
+    check(api_file::parse(text, file, &reader, &Account::default()).err());
     check(process::parse(text, file).err());
 });
 

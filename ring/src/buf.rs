@@ -1,6 +1,6 @@
 //! Leased buffers from a per-thread pool: a request that fits one buffer touches one, and an idle connection none.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 
 /// Capacity of the smaller class: heads and ordinary messages. Not a power of two, because buffers that all start at the same place in
@@ -18,7 +18,11 @@ const SPARE_MAX: usize = 256;
 /// How many small ones stay after [`give_back`]: each may keep a whole page of the allocator from being given back.
 const FREE_SMALL_KEPT: usize = 16;
 
+/// Freed bytes of bodies that were read as a whole from which a quiet moment is worth waiting for.
+const FREED_MUCH: usize = 8 * 1024 * 1024;
+
 thread_local! {
+    static FREED: Cell<usize> = const { Cell::new(0) };
     static FREE: RefCell<Free> = const {
         RefCell::new(Free { small: Vec::new(), large: Vec::new(), spare: Vec::new() })
     };
@@ -88,9 +92,20 @@ pub fn leased() -> isize {
 #[derive(Default)]
 pub struct Buf(Option<Box<Storage>>);
 
+/// Tells that `bytes` outside of the pool were freed: the body of an exchange, and what was made of it. The allocator would keep them.
+pub fn freed(bytes: usize) {
+    FREED.set(FREED.get().saturating_add(bytes));
+}
+
+/// Whether much was [`freed`] since the last [`give_back`].
+pub(crate) fn has_freed_much() -> bool {
+    FREED.get() >= FREED_MUCH
+}
+
 /// Gives free buffers of this thread back to the allocator, and the allocator's free pages back to the system. Costs up to
 /// milliseconds: for quiet moments after a burst, whose buffers would otherwise stay.
 pub fn give_back() {
+    FREED.set(0);
     FREE.with_borrow_mut(|free| {
         free.small.truncate(FREE_SMALL_KEPT);
         free.large.clear();

@@ -1,4 +1,4 @@
-//! The admin server: health, metrics, reload. It lives on the control thread and touches no core.
+//! The admin server: health, metrics, reload, explanations of live requests. It lives on the control thread and touches no core.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -14,11 +14,13 @@ use axum::routing::{get, post};
 use ringway_controlplane::export::{ExportOptions, Extensions, export};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
+use ringway_core::telemetry::explanations::Explanations;
 use ringway_ring::native::RingCounters;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::bounded::Bounded;
+use crate::explain;
 use crate::host::ProcessFigures;
 use crate::metrics::{self, Scrape};
 use crate::reload::{ReloadHandle, Status};
@@ -36,6 +38,8 @@ pub(crate) struct Admin {
     /// One per core.
     pub(crate) cores: Vec<Arc<CoreCounters>>,
     pub(crate) rings: Vec<Arc<RingCounters>>,
+    /// Which live requests are explained, and how.
+    pub(crate) explanations: Arc<Explanations>,
     /// Whether the process is on its way out.
     pub(crate) draining: AtomicBool,
     pub(crate) publisher: Arc<Publisher>,
@@ -65,6 +69,7 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/reload", post(reload))
         .route("/apis", get(apis))
         .route("/apis/{api}/stages/{stage}", get(stage))
+        .route("/apis/{api}/stages/{stage}/explain", get(explain::collected).post(explain::arm))
         .layer(middleware::from_fn_with_state(admin.clone(), guard))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(admin)
@@ -96,7 +101,8 @@ async fn index(State(admin): State<Arc<Admin>>) -> Html<String> {
          <li><a href=\"/readyz\">/readyz</a> it takes requests; the last reload\
          <li><a href=\"/metrics\">/metrics</a> Prometheus text\
          <li><a href=\"/apis\">/apis</a> what is served; /apis/ID/stages/NAME as an OpenAPI document\
-         <li><code>curl -X POST http://HOST:PORT/reload</code> loads the API files again</ul>\n",
+         <li><code>curl -X POST http://HOST:PORT/reload</code> loads the API files again\
+         <li><code>curl -X POST http://HOST:PORT/apis/ID/stages/NAME/explain</code> explains the next request; GET shows its log</ul>\n",
         admin.cores.len(),
         admin.driver,
     ))

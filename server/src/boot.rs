@@ -15,6 +15,7 @@ use ringway_core::snapshot::CompileSettings;
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::access_log::{PRESET_CLF, PRESET_JSON};
 use ringway_core::telemetry::counters::CoreCounters;
+use ringway_core::telemetry::explanations::Explanations;
 use ringway_dataplane::{CoreSettings, LogSink, log_channel};
 use ringway_ring::native::RingCounters;
 use ringway_ring::probe::{DriverChoice, probe};
@@ -54,7 +55,7 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, insecure_no_auth: 
     let source =
         Source { file: file.to_owned(), compile: compile_settings(&process), process: Arc::new(process) };
     let serving = control_plane.as_ref().map(|opened| opened.serving.clone()).unwrap_or_default();
-    let mut memory = Memory { serving, ..Memory::default() };
+    let mut memory = Memory { serving, ..Memory::new(&source.process) };
     // Before the first core there is nobody to disturb: this may block.
     let candidate = match reload::build(&source, &mut memory) {
         Ok(candidate) => candidate,
@@ -184,6 +185,7 @@ async fn start(
     let Candidate { snapshot, configuration, files } = candidate;
     let publisher = Publisher::new(snapshot);
     let (sinks, log) = start_log(&process, &counters)?;
+    let explanations = Arc::<Explanations>::default();
     let plan = CorePlan {
         listen: process.listen.clone(),
         settings: core_settings(&process),
@@ -193,6 +195,7 @@ async fn start(
         publisher: publisher.clone(),
         counters: counters.clone(),
         rings: rings.clone(),
+        explanations: explanations.clone(),
     };
     let (cores, listeners) = Cores::start(plan, sinks).await?;
     if !apart {
@@ -236,6 +239,7 @@ async fn start(
     let admin = Arc::new(Admin {
         cores: counters,
         rings,
+        explanations,
         draining: AtomicBool::new(false),
         publisher,
         status,
@@ -246,7 +250,7 @@ async fn start(
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
     if let Some((opened, listener)) = control_plane.zip(control_listener) {
-        opened.start(listener, reload.clone())?;
+        opened.start(listener, reload.clone(), compile_settings(&process))?;
     }
     eprint!("{banner}");
     Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })

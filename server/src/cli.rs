@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Send one request through a stage of an API file and print every step, as AWS's execution log does
     Invoke(InvokeArgs),
+    /// Print every step of the next requests that a running gateway serves, as AWS's execution log does
+    Explain(ExplainArgs),
     /// Render, trace, check and test mapping templates
     #[command(subcommand)]
     Template(TemplateCommand),
@@ -127,6 +129,36 @@ pub(crate) struct InvokeArgs {
     /// The body of the request
     #[arg(short, long)]
     pub(crate) body: Option<String>,
+}
+
+const EXPLAIN_HELP: &str = "\
+Arms the switch of a stage on the admin server, waits, and prints a log for each of the next requests. Bodies are shown; values of
+Authorization, x-api-key, Cookie, Set-Cookie and the like are masked. Other requests are served as ever.
+
+Example:
+  ringway explain --api petstore01 --stage dev --requests 3 --path /pets";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_HELP)]
+pub(crate) struct ExplainArgs {
+    /// The admin server of the gateway
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9901")]
+    pub(crate) admin: String,
+    /// The id of the API
+    #[arg(long)]
+    pub(crate) api: String,
+    /// The stage
+    #[arg(long)]
+    pub(crate) stage: String,
+    /// How many requests, up to 100
+    #[arg(long, default_value_t = 1)]
+    pub(crate) requests: u32,
+    /// How long to wait for them, up to 600
+    #[arg(long, default_value_t = 60)]
+    pub(crate) seconds: u32,
+    /// Only requests whose path below the stage begins so
+    #[arg(long, default_value = "")]
+    pub(crate) path: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,5 @@
 //! `ringway diff` and `ringway export`: what two APIs differ in, and an API as a document.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 
 use ringway_controlplane::diff::{self, ChangeKind};
@@ -9,6 +7,7 @@ use ringway_controlplane::export::{ExportOptions, Extensions, Format, export};
 use ringway_controlplane::openapi::{self, ImportOptions};
 use ringway_core::model::RestApi;
 
+use crate::admin_client;
 use crate::check::plural;
 use crate::cli::{DiffArgs, EXIT_CONFIGURATION, ExportArgs};
 
@@ -66,7 +65,7 @@ fn refuse(messages: impl Iterator<Item = String>) -> u8 {
 /// The API that `name` says: an OpenAPI document, `FILE.toml#STAGE` of an API file, or `http://ADMIN/apis/ID/stages/NAME`: what runs.
 fn api(name: &str) -> Result<RestApi, String> {
     if name.starts_with("http://") {
-        let text = fetch(name)?;
+        let text = admin_client::ask("GET", name)?;
         let imported = openapi::import(&text, Path::new(name), &ImportOptions::new("diff"));
         return imported.map(|imported| imported.rest_api).map_err(spell);
     }
@@ -85,23 +84,4 @@ fn api(name: &str) -> Result<RestApi, String> {
 
 fn spell(issues: Vec<ringway_controlplane::Issue>) -> String {
     issues.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
-/// Asks the admin server of a running gateway. It answers and closes.
-fn fetch(url: &str) -> Result<String, String> {
-    let rest = url.trim_start_matches("http://");
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(host)?;
-        write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        Ok(text)
-    };
-    let text = ask().map_err(|error| format!("{url}: {error}"))?;
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| format!("{url}: no HTTP answer"))?;
-    match head.split(' ').nth(1) {
-        Some("200") => Ok(body.to_owned()),
-        _ => Err(format!("{url}: {}: {}", head.lines().next().unwrap_or_default(), body.trim())),
-    }
 }

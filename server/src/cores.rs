@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
+use ringway_core::telemetry::explanations::Explanations;
 use ringway_dataplane::{CoreHost, CoreMessage, CoreSettings, LogSink, run_core};
 use ringway_ring::mailbox::{MailboxSender, mailbox};
 use ringway_ring::native::RingCounters;
@@ -32,6 +33,7 @@ pub(crate) struct CorePlan {
     pub(crate) counters: Vec<Arc<CoreCounters>>,
     /// Of each core's ring.
     pub(crate) rings: Vec<Arc<RingCounters>>,
+    pub(crate) explanations: Arc<Explanations>,
 }
 
 /// The running cores.
@@ -62,6 +64,7 @@ impl Cores {
                 publisher: plan.publisher.clone(),
                 counters: plan.counters[index].clone(),
                 log,
+                explanations: plan.explanations.clone(),
                 mailbox,
                 ready: ready.clone(),
                 // The standard library's hasher has random keys, new ones each time.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod admin_client;
 mod aws_operations;
 mod banner;
 mod boot;
@@ -15,6 +16,7 @@ mod compare;
 mod control_plane;
 mod cores;
 mod demo;
+mod explain;
 mod host;
 mod invoke;
 mod log_writer;
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         cli::Command::Diff(arguments) => compare::diff(&arguments),
         cli::Command::Export(arguments) => compare::export_document(&arguments),
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
+        cli::Command::Explain(arguments) => explain::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
         cli::Command::AwsOperations => aws_operations::run(),
     };

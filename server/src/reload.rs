@@ -149,6 +149,18 @@ pub(crate) struct Memory {
     pub(crate) serving: Configuration,
 }
 
+impl Memory {
+    /// Nothing is known yet of the APIs of `process`.
+    pub(crate) fn new(process: &ProcessConfig) -> Self {
+        Memory {
+            loader: Loader::new(process.account()),
+            registry: Registry::default(),
+            files: Configuration::default(),
+            serving: Configuration::default(),
+        }
+    }
+}
+
 /// Reads, validates and compiles. Blocking: it runs on a thread of its own, never on a core or on the admin server's.
 pub(crate) fn build(source: &Source, memory: &mut Memory) -> Result<Candidate, Vec<Issue>> {
     let process = ringway_controlplane::load_process(&source.file)?;

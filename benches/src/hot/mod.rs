@@ -9,6 +9,7 @@ mod bodies;
 mod heads;
 mod pipeline;
 mod routes;
+mod vtl;
 
 use std::hint::black_box;
 
@@ -32,11 +33,18 @@ pub struct Prepared {
 
 /// All of them, in the order of tables.
 pub fn functions() -> Vec<Function> {
-    [heads::FUNCTIONS, routes::FUNCTIONS, pipeline::FUNCTIONS, bodies::FUNCTIONS, access_log::FUNCTIONS]
-        .into_iter()
-        .flatten()
-        .map(|&(name, calls, prepare)| Function { name, calls, prepare })
-        .collect()
+    [
+        heads::FUNCTIONS,
+        routes::FUNCTIONS,
+        pipeline::FUNCTIONS,
+        bodies::FUNCTIONS,
+        access_log::FUNCTIONS,
+        vtl::FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|&(name, calls, prepare)| Function { name, calls, prepare })
+    .collect()
 }
 
 /// A row of a group's table, in the order of [`Function`]'s fields.

@@ -93,6 +93,14 @@ impl<'a> Call<'a> {
         patch::operations(&self.members(), &self.input())
     }
 
+    /// As [`patch_operations`](Self::patch_operations); with violations of what else the call names.
+    pub(crate) fn patch_operations_and(
+        &self,
+        others: Vec<Violation>,
+    ) -> Result<Vec<PatchOperation>, Exception> {
+        patch::operations_and(&self.members(), &self.input(), others)
+    }
+
     /// A text that has to be there.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Exception> {
         let missing = || Exception::validation(&[Violation::missing(format!("{}.{name}", self.input()))]);

@@ -90,6 +90,15 @@ impl PatchOperation {
 
 /// The operations of `input` (`updateRestApiInput`). All of them are checked before one is applied.
 pub(crate) fn operations(members: &Members<'_>, input: &str) -> Result<Vec<PatchOperation>, Exception> {
+    operations_and(members, input, Vec::new())
+}
+
+/// As [`operations`]; `others` are violations elsewhere, which AWS tells after those of the operations.
+pub(crate) fn operations_and(
+    members: &Members<'_>,
+    input: &str,
+    others: Vec<Violation>,
+) -> Result<Vec<PatchOperation>, Exception> {
     let mut violations = Vec::new();
     let mut operations = Vec::new();
     for (index, value) in members.list("patchOperations")?.unwrap_or_default().iter().enumerate() {
@@ -98,6 +107,7 @@ pub(crate) fn operations(members: &Members<'_>, input: &str) -> Result<Vec<Patch
             operations.push(operation);
         }
     }
+    violations.extend(others);
     match violations.is_empty() {
         true => Ok(operations),
         false => Err(Exception::validation(&violations)),

@@ -1,5 +1,6 @@
 //! Everything that the control plane holds.
 
+use super::deploy::Served;
 use super::ids::Ids;
 use super::table::{Row, Table, Write};
 use super::{Exception, Settings, wire};
@@ -10,6 +11,8 @@ macro_rules! tables {
         pub struct State {
             pub(crate) settings: Settings,
             pub(crate) ids: Ids,
+            /// What was made of the rows for the data plane.
+            pub(crate) served: Served,
             $($(#[$doc])* pub $field: Table<$row>,)*
         }
 
@@ -20,7 +23,7 @@ macro_rules! tables {
 
         impl State {
             pub(crate) fn new(settings: Settings, ids: Ids) -> Self {
-                State { settings, ids, $($field: Table::default(),)* }
+                State { settings, ids, served: Served::default(), $($field: Table::default(),)* }
             }
 
             pub(crate) fn writes(&self) -> Vec<Write> {
@@ -36,10 +39,12 @@ macro_rules! tables {
 
             pub(crate) fn commit(&mut self) {
                 $(self.$field.commit();)*
+                self.served.commit();
             }
 
             pub(crate) fn roll_back(&mut self) {
                 $(self.$field.roll_back();)*
+                self.served.roll_back();
             }
 
             pub(crate) fn load(&mut self, table: &str, key: &str, value: &[u8]) -> Result<(), String> {
@@ -71,6 +76,8 @@ tables! {
     documentation_versions: wire::DocumentationVersion = "documentation_versions",
     /// By API and id.
     deployments: wire::Deployment = "deployments" served,
+    /// By API and id: what the deployments froze.
+    frozen_apis: wire::FrozenApi = "frozen_apis",
     /// By API and name.
     stages: wire::Stage = "stages" served,
     /// By id.

@@ -75,6 +75,11 @@ impl<T: Row> Table<T> {
         self.rows.range((Bound::Included(prefix), end)).map(move |(key, row)| (&key[length..], &**row))
     }
 
+    /// As [`iter`](Table::iter), for those who keep the rows.
+    pub fn iter_shared(&self) -> impl Iterator<Item = (&str, &Arc<T>)> {
+        self.rows.iter().map(|(key, row)| (key.as_str(), row))
+    }
+
     pub(crate) fn put(&mut self, key: impl Into<String>, row: T) {
         let key = key.into();
         let old = self.rows.insert(key.clone(), Arc::new(row));

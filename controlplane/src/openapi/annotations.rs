@@ -73,11 +73,11 @@ impl<'a> Importer<'_, 'a> {
         } else if matches!(name, "importexport-version" | "tag-value") {
             // The first names the format of an HTTP API's export; the second is read where it means something.
         } else if let Some((_, place)) = KNOWN.iter().find(|(known, _)| *known == name) {
-            self.not_served.at_key(cursor, format!("`{key}` has no effect here: it stands {place}"), None);
+            self.lost().at_key(cursor, format!("`{key}` has no effect here: it stands {place}"), None);
         } else {
             let help = nearest(name, KNOWN.map(|(known, _)| known))
                 .map(|name| format!("did you mean `{PREFIX}{name}`?"));
-            self.not_served.at_key(cursor, format!("{} is no extension of API Gateway", quoted(key)), help);
+            self.lost().at_key(cursor, format!("{} is no extension of API Gateway", quoted(key)), help);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! URIs of integrations with AWS services (tables.md §8.4, §13.1). They are kept, and checked as AWS checks them.
 
 /// What AWS says of an ARN, if anything.
-pub(super) fn check(uri: &str, is_proxy: bool) -> Result<(), &'static str> {
+pub(crate) fn check(uri: &str, is_proxy: bool) -> Result<(), &'static str> {
     if !uri.starts_with("arn:") {
         return Err("Invalid ARN specified in the request");
     }

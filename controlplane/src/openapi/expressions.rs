@@ -9,7 +9,7 @@ use super::path::is_parameter_name;
 use crate::issue::quoted;
 
 /// Parses `integration.request.{path|querystring|header}.NAME`.
-pub(super) fn target(text: &str) -> Result<ParameterTarget, String> {
+pub(crate) fn target(text: &str) -> Result<ParameterTarget, String> {
     let invalid =
         || format!("{} is not valid: `integration.request.{{path|querystring|header}}.NAME`", quoted(text));
     let (place, name) = text
@@ -49,7 +49,7 @@ fn common(text: &str) -> Option<Common<'_>> {
 }
 
 /// Parses the source of a request parameter.
-pub(super) fn request_source(text: &str) -> Result<ParameterSource, String> {
+pub(crate) fn request_source(text: &str) -> Result<ParameterSource, String> {
     match common(text) {
         Some(Common::Static(value)) => return Ok(ParameterSource::Static(value.to_owned())),
         Some(Common::StageVariable(name)) => return Ok(ParameterSource::StageVariable(name.to_owned())),
@@ -71,7 +71,7 @@ pub(super) fn request_source(text: &str) -> Result<ParameterSource, String> {
 }
 
 /// Parses the source of a header of a method response.
-pub(super) fn response_source(text: &str) -> Result<ResponseSource, String> {
+pub(crate) fn response_source(text: &str) -> Result<ResponseSource, String> {
     match common(text) {
         Some(Common::Static(value)) => return Ok(ResponseSource::Static(value.to_owned())),
         Some(Common::StageVariable(name)) => return Ok(ResponseSource::StageVariable(name.to_owned())),
@@ -90,7 +90,7 @@ pub(super) fn response_source(text: &str) -> Result<ResponseSource, String> {
 }
 
 /// Parses the source of a header of a gateway response.
-pub(super) fn gateway_response_source(text: &str) -> Result<GatewayResponseSource, String> {
+pub(crate) fn gateway_response_source(text: &str) -> Result<GatewayResponseSource, String> {
     match common(text) {
         Some(Common::Static(value)) => return Ok(GatewayResponseSource::Static(value.to_owned())),
         Some(Common::StageVariable(name)) => {
@@ -131,7 +131,7 @@ pub(super) fn invalid_expression(text: &str) -> String {
 }
 
 /// Whether `text` may be the value of a header as it stands (RFC 9110 §5.5, visible ASCII, blanks inside).
-pub(super) fn is_header_value(text: &str) -> bool {
+pub(crate) fn is_header_value(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) && text.trim() == text
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ringway_core::model::{Authorizer, RequestValidator};
+use ringway_core::model::{Authorizer, HttpMethod, RequestValidator};
 
 use super::ImportOptions;
 use super::format::Format;
@@ -28,6 +28,10 @@ pub(super) struct Importer<'f, 'a> {
     /// What is kept but would not be served as it is written.
     pub(super) not_served: Issues<'f>,
     pub(super) stage_uses: Vec<StageUse>,
+    /// Every path, with methods or without.
+    pub(super) paths: Vec<String>,
+    /// Methods that have no integration, where that is allowed.
+    pub(super) without_integration: Vec<(String, HttpMethod)>,
     pub(super) models: Models,
     pub(super) authorizers: Vec<Authorizer>,
     /// By name.
@@ -53,6 +57,8 @@ impl<'f, 'a> Importer<'f, 'a> {
             warnings: Issues::new(file),
             not_served: Issues::new(file),
             stage_uses: Vec::new(),
+            paths: Vec::new(),
+            without_integration: Vec::new(),
             models: Models::default(),
             authorizers: Vec::new(),
             schemes: HashMap::new(),
@@ -95,26 +101,32 @@ impl<'f, 'a> Importer<'f, 'a> {
         (!text.is_empty()).then(|| self.resolved(text))
     }
 
+    /// Where to report what the model has no place for.
+    pub(super) fn lost(&mut self) -> &mut Issues<'f> {
+        match self.options.incomplete {
+            true => &mut self.warnings,
+            false => &mut self.not_served,
+        }
+    }
+
+    /// Reports what does nothing at AWS either, unless it is taken as AWS takes it.
+    pub(super) fn idle(&mut self, cursor: &Cursor<'_>, message: impl Into<String>, help: &str) {
+        if !self.options.takes_idle {
+            self.not_served.at_key(cursor, message, Some(help.into()));
+        }
+    }
+
     /// Reports a key that nothing reads: it may be a slip of the pen, and then what it says is not served.
     pub(super) fn unknown_key(&mut self, cursor: &Cursor<'a>, key: &str, known: &[&str]) {
-        let issues = if is_intrinsic(key) { &mut self.errors } else { &mut self.not_served };
+        let issues = if is_intrinsic(key) { &mut self.errors } else { self.lost() };
         issues.unknown_key(cursor, key, known.iter().copied());
     }
 
     /// `text` with AWS's own variables (tables.md §10.1) in their place.
     pub(super) fn resolved(&self, text: &str) -> String {
         match &self.options.account {
-            Some(account) if text.contains("${AWS::") => {
-                let partition = match account.region.split('-').next() {
-                    Some("cn") => "aws-cn",
-                    _ if account.region.starts_with("us-gov-") => "aws-us-gov",
-                    _ => "aws",
-                };
-                text.replace("${AWS::Region}", &account.region)
-                    .replace("${AWS::AccountId}", &account.account_id)
-                    .replace("${AWS::Partition}", partition)
-            }
-            _ => text.to_owned(),
+            Some(account) => account.resolved(text),
+            None => text.to_owned(),
         }
     }
 

@@ -121,7 +121,7 @@ impl<'a> Importer<'_, 'a> {
                 self.errors.at_key(&member, format!("`{key}` is for HTTP APIs only (tables.md §10)"), None);
             } else if idle.contains(&key) && !member.is_empty_collection() {
                 let message = format!("`{key}` does nothing in {} integrations", kind.as_str());
-                self.not_served.at_key(&member, message, Some("remove it".into()));
+                self.idle(&member, message, "remove it");
             } else {
                 self.extension_or_unknown(key, &member, &[], &KEYS);
             }
@@ -226,7 +226,7 @@ impl<'a> Importer<'_, 'a> {
         let Some(kind) = cursor.get("connectionType") else {
             if let Some(id) = cursor.get("connectionId") {
                 let message = "`connectionId` does nothing without `connectionType: VPC_LINK`";
-                self.not_served.at_key(&id, message, Some("remove it".into()));
+                self.idle(&id, message, "remove it");
             }
             return ConnectionType::Internet;
         };
@@ -316,7 +316,9 @@ impl<'a> Importer<'_, 'a> {
 
     fn cache_key_parameters(&mut self, cursor: &Cursor<'a>) -> Vec<String> {
         let keys = self.strings_of(cursor, "cacheKeyParameters");
-        if let Some(list) = cursor.get("cacheKeyParameters").filter(|_| !keys.is_empty()) {
+        // Without a cache they do nothing; the control plane's stages say whether there is one.
+        let is_asked = !keys.is_empty() && !self.options.takes_idle;
+        if let Some(list) = cursor.get("cacheKeyParameters").filter(|_| is_asked) {
             self.not_served.at(&list, "`cacheKeyParameters` is not built yet: there is no cache");
         }
         keys

@@ -52,11 +52,10 @@ impl<'a> Importer<'_, 'a> {
                     _ => "an HTTP",
                 }
             );
-            self.not_served.at_with_help(
-                integration,
-                message,
-                "add `responses: {default: {statusCode: \"200\"}}`",
-            );
+            if !self.options.takes_idle {
+                let help = "add `responses: {default: {statusCode: \"200\"}}`";
+                self.not_served.at_with_help(integration, message, help);
+            }
         }
         responses
     }
@@ -65,11 +64,8 @@ impl<'a> Importer<'_, 'a> {
     fn idle_members(&mut self, response: &Cursor<'a>) {
         for (key, member) in response.entries() {
             if key != "statusCode" && !key.starts_with("x-") && !member.is_empty_collection() {
-                self.not_served.at_key(
-                    &member,
-                    format!("{} does nothing in an HTTP_PROXY integration", quoted(key)),
-                    Some("the answer of the backend passes through as it is; remove it".into()),
-                );
+                let message = format!("{} does nothing in an HTTP_PROXY integration", quoted(key));
+                self.idle(&member, message, "the answer of the backend passes through as it is; remove it");
             }
         }
     }

@@ -109,19 +109,11 @@ impl<'a> Importer<'_, 'a> {
         integration: &Cursor<'a>,
         parameters: &[RequestParameter],
     ) -> Option<()> {
-        let lower = text.to_ascii_lowercase();
-        let Some(rest) = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://")) else {
-            self.invalid_endpoint(
-                cursor,
-                "it has to begin with `http://`; the scheme cannot come from a stage variable",
-            );
-            return None;
-        };
-        if rest.is_empty() || rest.starts_with(['/', '?', '#', ':']) {
-            self.invalid_endpoint(cursor, "the host is missing");
+        if let Some(why) = uri::endpoint_fault(text) {
+            self.invalid_endpoint(cursor, why);
             return None;
         }
-        if lower.starts_with("https://") {
+        if text.to_ascii_lowercase().starts_with("https://") {
             self.not_served.at(cursor, "TLS to a backend (`https://`) is not built yet");
             return Some(());
         }
@@ -172,7 +164,7 @@ impl<'a> Importer<'_, 'a> {
 }
 
 /// What keeps a header from being sent as it is mapped.
-fn header_fault(target: &ParameterTarget, before: &[RequestParameter]) -> Option<String> {
+pub(crate) fn header_fault(target: &ParameterTarget, before: &[RequestParameter]) -> Option<String> {
     let ParameterTarget::Header(name) = target else { return None };
     let lower = name.to_ascii_lowercase();
     if FAILING.contains(&lower.as_str()) {
@@ -190,7 +182,7 @@ fn header_fault(target: &ParameterTarget, before: &[RequestParameter]) -> Option
 }
 
 /// A static value goes into the head of a message as it is, so it must not end a line of it.
-fn is_static_value(target: &ParameterTarget, value: &str) -> bool {
+pub(crate) fn is_static_value(target: &ParameterTarget, value: &str) -> bool {
     match target {
         ParameterTarget::Header(_) => is_header_value(value),
         ParameterTarget::Path(_) | ParameterTarget::Query(_) => !value.contains(char::is_control),
@@ -198,7 +190,7 @@ fn is_static_value(target: &ParameterTarget, value: &str) -> bool {
 }
 
 /// The parameter of the method that has to be declared for a mapping to read it.
-fn declared_as(source: &ParameterSource) -> Option<RequestParameterKey> {
+pub(crate) fn declared_as(source: &ParameterSource) -> Option<RequestParameterKey> {
     let (place, name) = match source {
         ParameterSource::Path(name) => (RequestParameterPlace::Path, name),
         ParameterSource::Query(name) | ParameterSource::MultiValueQuery(name) => {

@@ -15,7 +15,7 @@ impl<'a> Importer<'_, 'a> {
 }
 
 /// `type/subtype`; parameters never match (tables.md §2.3), but AWS takes them.
-fn is_media_type(text: &str) -> bool {
+pub(crate) fn is_media_type(text: &str) -> bool {
     let token = |text: &str| {
         !text.is_empty()
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&^_.+*-".contains(&byte))

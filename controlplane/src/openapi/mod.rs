@@ -5,36 +5,37 @@
 //! effect at AWS either. What only describes the API (summaries, examples, tags of operations) is skipped.
 
 mod annotations;
-mod arn;
+pub(crate) mod arn;
 mod base_path;
 mod bodies;
 mod documentation;
-mod expressions;
+pub(crate) mod expressions;
 mod format;
 mod gateway_responses;
 mod importer;
 mod integration;
 mod integration_responses;
-mod mappings;
-mod media_type;
+pub(crate) mod mappings;
+pub(crate) mod media_type;
 mod merge;
 mod operation;
 mod parameters;
-mod path;
+pub(crate) mod path;
 mod paths;
+mod pseudo_parameters;
 mod quotas;
 mod root;
 mod schema;
 mod security;
 mod stage_use;
-mod templates;
-mod uri;
+pub(crate) mod templates;
+pub(crate) mod uri;
 mod validators;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ringway_core::model::RestApi;
+use ringway_core::model::{DocumentationPart, HttpMethod, RestApi};
 
 use crate::cursor::Cursor;
 use crate::document;
@@ -43,7 +44,8 @@ use crate::issue::{Issue, Issues, sorted};
 pub use base_path::BasePathMode;
 use importer::Importer;
 pub use merge::merge;
-pub(crate) use schema::model_of_url;
+pub use pseudo_parameters::Account;
+pub(crate) use schema::{is_model_name, model_of_url};
 use stage_use::StageUse;
 
 /// What an import is told besides the document (tables.md §10.1).
@@ -61,17 +63,13 @@ pub struct ImportOptions {
     pub fail_on_warnings: bool,
     /// Whether the errors are those of AWS: its quotas (tables.md §15) and its checks of mappings count too.
     pub strict_aws: bool,
-    /// What `${AWS::Region}` and `${AWS::AccountId}` stand for; without it, they stay as they are written.
+    /// What `${AWS::Region}` and the like stand for; without it, they stay as they are written, and `Fn::Sub` is an error.
     pub account: Option<Account>,
-}
-
-/// Where an API belongs to on AWS.
-#[derive(Debug, Clone)]
-pub struct Account {
-    /// `us-east-1`, …
-    pub region: String,
-    /// Twelve digits.
-    pub account_id: String,
+    /// Whether the API may lack what a deployment needs, methods and their integrations: AWS's control plane imports a part at a time. What
+    /// nothing reads is a warning then, because it has no deployment to be refused at.
+    pub incomplete: bool,
+    /// Whether what does nothing at AWS either, or only fails calls there, is taken without a word, as AWS's control plane takes it.
+    pub takes_idle: bool,
 }
 
 impl ImportOptions {
@@ -90,6 +88,10 @@ pub struct Imported {
     pub warnings: Vec<Issue>,
     /// What is kept in the API, but would not be served as the document says.
     pub not_served: Vec<Issue>,
+    /// Every path, also those without methods: AWS makes resources of them.
+    pub paths: Vec<String>,
+    /// The methods that have no integration ([`ImportOptions::incomplete`]); a MOCK stands in its place.
+    pub without_integration: Vec<(String, HttpMethod)>,
     /// What depends on the variables of the stage.
     stage_uses: Vec<StageUse>,
 }
@@ -107,6 +109,8 @@ impl Imported {
         self.not_served.extend(newer.not_served);
         // A use of a method that was replaced asks for too much, never for too little.
         self.stage_uses.extend(newer.stage_uses);
+        self.paths.extend(newer.paths);
+        self.without_integration.extend(newer.without_integration);
         self
     }
 }
@@ -138,6 +142,32 @@ pub fn import_to_serve(text: &str, file: &Path, options: &ImportOptions) -> Resu
     }
 }
 
+/// The documentation parts of a document, whatever else it says, and the warnings about them.
+///
+/// # Errors
+/// Every error of the text and of the parts.
+pub(crate) fn documentation_parts(
+    text: &str,
+    file: &Path,
+) -> Result<(Vec<DocumentationPart>, Vec<Issue>), Vec<Issue>> {
+    let mut errors = Issues::new(file);
+    let Some(root) = document::parse(text, &mut errors) else { return Err(errors.into_list()) };
+    let root = Cursor::root(&root);
+    let Some(format) = format::of(&mut errors, &root) else { return Err(errors.into_list()) };
+    let options = ImportOptions { incomplete: true, ..ImportOptions::default() };
+    let mut importer = Importer::new(root.clone(), format, &options, errors);
+    let parts = importer.documentation(&root);
+    let Importer { errors, warnings, .. } = importer;
+    errors.into_result(Some(parts)).map(|parts| (parts, warnings.into_list()))
+}
+
+/// Whether the text is a document of a known format, whatever it says.
+pub(crate) fn is_document(text: &str, file: &Path) -> bool {
+    let mut errors = Issues::new(file);
+    document::parse(text, &mut errors)
+        .is_some_and(|root| format::of(&mut errors, &Cursor::root(&root)).is_some())
+}
+
 struct Outcome {
     imported: Option<Imported>,
     errors: Vec<Issue>,
@@ -147,22 +177,31 @@ struct Outcome {
 
 fn read(text: &str, file: &Path, options: &ImportOptions) -> Outcome {
     let mut errors = Issues::new(file);
-    let Some(root) = document::parse(text, &mut errors) else {
+    let Some(mut root) = document::parse(text, &mut errors) else {
         return Outcome { imported: None, errors: errors.into_list(), not_served: Vec::new() };
     };
+    if let Some(account) = &options.account {
+        account.substitute(&mut root);
+    }
     let root = Cursor::root(&root);
     let Some(format) = format::of(&mut errors, &root) else {
         return Outcome { imported: None, errors: errors.into_list(), not_served: Vec::new() };
     };
     let mut importer = Importer::new(root, format, options, errors);
     let rest_api = importer.rest_api();
-    let Importer { mut errors, warnings, not_served, stage_uses, .. } = importer;
+    let Importer { mut errors, warnings, not_served, stage_uses, paths, without_integration, .. } = importer;
     let warnings = warnings.into_list();
     if options.fail_on_warnings {
         errors.extend(warnings.clone());
     }
     let (errors, not_served) = (errors.into_list(), not_served.into_list());
-    let imported =
-        rest_api.map(|rest_api| Imported { rest_api, warnings, not_served: not_served.clone(), stage_uses });
+    let imported = rest_api.map(|rest_api| Imported {
+        rest_api,
+        warnings,
+        not_served: not_served.clone(),
+        paths,
+        without_integration,
+        stage_uses,
+    });
     Outcome { imported, errors, not_served }
 }

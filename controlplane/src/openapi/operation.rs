@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ringway_core::model::{HttpMethod, Method, MethodResponse, RequestParameterKey};
+use ringway_core::model::{
+    HttpMethod, Integration, IntegrationType, Method, MethodResponse, RequestParameterKey,
+};
 
 use super::annotations;
 use super::importer::Importer;
@@ -71,6 +73,19 @@ impl<'a> Importer<'_, 'a> {
         let request_validator = self.request_validator(cursor);
         let operation_name = self.text_of(cursor, "operationId");
         let Some(integration) = cursor.get(INTEGRATION) else {
+            if self.options.incomplete {
+                self.without_integration.push((path.text().to_owned(), http_method));
+                return Some(Method {
+                    operation_name,
+                    authorization,
+                    api_key_required,
+                    request_validator,
+                    request_parameters,
+                    request_models,
+                    method_responses,
+                    ..Method::new(http_method, Integration::new(IntegrationType::Mock))
+                });
+            }
             self.errors.at_with_help(
                 cursor,
                 "No integration defined for method",

@@ -42,6 +42,11 @@ impl<'a> ResourcePath<'a> {
         Ok(Self { text, variables })
     }
 
+    /// As it was written.
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// The names of its variables.
     pub(super) fn variables(&self) -> &[&'a str] {
         &self.variables
@@ -81,7 +86,7 @@ fn segment_variable(segment: &str) -> Result<Option<&str>, String> {
 }
 
 /// Names of parameters (tables.md §2.5): `^[a-zA-Z0-9._$-]+$`.
-pub(super) fn is_parameter_name(name: &str) -> bool {
+pub(crate) fn is_parameter_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._$-".contains(&byte))
 }
 

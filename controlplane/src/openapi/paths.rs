@@ -46,6 +46,7 @@ impl<'a> Importer<'_, 'a> {
                     format!("a path with more than {PATH_PARAMETERS_MAX} variables is not built yet");
                 self.not_served.at_key(item, message, None);
             }
+            self.paths.push(text.clone());
             let Some(methods) = self.path_item(item, &path, &mut has_operation) else { continue };
             // A resource without methods answers like a path that does not exist.
             if !methods.is_empty() {
@@ -53,7 +54,7 @@ impl<'a> Importer<'_, 'a> {
                 resources.push(Resource { id, path: text.clone(), methods });
             }
         }
-        if !has_operation {
+        if !has_operation && !self.options.incomplete {
             self.errors.at(paths, "not valid: the API has no methods, and AWS deploys none without");
         }
         resources

@@ -199,9 +199,6 @@ impl<'a> Importer<'_, 'a> {
                     ),
                 }
             }
-            if disabled {
-                self.not_served.at(&place, "`disableExecuteApiEndpoint` is not built yet");
-            }
         }
         (endpoint, disabled)
     }
@@ -266,11 +263,13 @@ impl<'a> Importer<'_, 'a> {
         self.errors.mapping(&policy)?;
         let json = self.json(&policy)?;
         let text = self.resolved(&json.to_compact());
-        self.not_served.at_with_help(
-            &policy,
-            "the resource policy is not built yet: the gateway would not deny what it denies",
-            "remove it only if the operations may be called by anyone",
-        );
+        if !allows_everybody(&text) {
+            self.not_served.at_with_help(
+                &policy,
+                "the resource policy is not built yet: the gateway would not deny what it denies",
+                "remove it only if the operations may be called by anyone",
+            );
+        }
         Some(text)
     }
 
@@ -291,5 +290,52 @@ impl<'a> Importer<'_, 'a> {
             }
         }
         tags
+    }
+}
+
+/// Whether a resource policy does no more than to let everybody call everything, as without one.
+fn allows_everybody(policy: &str) -> bool {
+    let Ok(policy) = serde_json::from_str::<serde_json::Value>(policy) else { return false };
+    let one_or_more = |value: &serde_json::Value| match value {
+        serde_json::Value::Array(items) => items.clone(),
+        single => vec![single.clone()],
+    };
+    let names = |value: &serde_json::Value, known: &[&str]| {
+        one_or_more(value).iter().any(|item| item.as_str().is_some_and(|item| known.contains(&item)))
+    };
+    let statements = one_or_more(&policy["Statement"]);
+    let everybody = |statement: &serde_json::Value| {
+        let principal = &statement["Principal"];
+        (names(principal, &["*"]) || names(&principal["AWS"], &["*"]))
+            && names(&statement["Action"], &["execute-api:Invoke", "execute-api:*", "*"])
+            && names(
+                &statement["Resource"],
+                &["execute-api:/*", "execute-api:*", "arn:aws:execute-api:*:*:*", "*"],
+            )
+            && statement.get("Condition").is_none()
+    };
+    statements.iter().all(|statement| statement["Effect"] == "Allow") && statements.iter().any(everybody)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::allows_everybody;
+
+    #[test]
+    fn a_policy_that_denies_nothing() {
+        let policy = |statement: &str| format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#);
+        let all =
+            r#"{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*"}"#;
+        assert!(allows_everybody(&policy(all)));
+        assert!(allows_everybody(&policy(&format!("[{all}]")).replace("\"*\"", "{\"AWS\":[\"*\"]}")));
+        for less in [
+            all.replace("Allow", "Deny"),
+            all.replace("/*", "/prod/GET/*"),
+            all.replace("\"*\"", "\"arn:aws:iam::123456789012:root\""),
+            all.replace("\"Effect\"", "\"Condition\":{},\"Effect\""),
+            format!("[{all},{}]", all.replace("Allow", "Deny").replace("/*", "/prod/*")),
+        ] {
+            assert!(!allows_everybody(&policy(&less)), "{less}");
+        }
     }
 }

@@ -246,6 +246,6 @@ pub(crate) fn model_of_url(text: &str) -> Option<&str> {
 }
 
 /// Letters and digits (tables.md §10.1).
-fn is_model_name(name: &str) -> bool {
+pub(crate) fn is_model_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -194,7 +194,7 @@ impl<'a> Importer<'_, 'a> {
                             "no security scheme {} is defined: nothing would be checked",
                             quoted(name)
                         );
-                        self.not_served.at_with_help(&scopes, message, OPEN_HELP);
+                        self.lost().at_with_help(&scopes, message, OPEN_HELP);
                     }
                 }
             }
@@ -221,7 +221,7 @@ impl<'a> Importer<'_, 'a> {
                     "{} has no authorizer: AWS checks nothing, and neither would the gateway",
                     quoted(name)
                 );
-                return self.not_served.at_with_help(scopes, message, OPEN_HELP);
+                return self.lost().at_with_help(scopes, message, OPEN_HELP);
             }
         };
         let what = match &required {
@@ -235,7 +235,7 @@ impl<'a> Importer<'_, 'a> {
         if *authorization == Authorization::None {
             *authorization = required;
         } else if *authorization != required {
-            self.not_served.at(scopes, "a method has one authorizer, and it has one already");
+            self.lost().at(scopes, "a method has one authorizer, and it has one already");
         }
     }
 

@@ -8,12 +8,12 @@ use ringway_core::snapshot::ContextVariable;
 use ringway_core::vtl::Template;
 
 /// Whether `text` is a mapping template that compiles; the error says where in it.
-pub(super) fn check_template(text: &str) -> Result<(), String> {
+pub(crate) fn check_template(text: &str) -> Result<(), String> {
     Template::compile(text).map(drop).map_err(|error| error.to_string())
 }
 
 /// Whether `text` is a JSONPath that compiles.
-pub(super) fn check_json_path(text: &str) -> Result<(), String> {
+pub(crate) fn check_json_path(text: &str) -> Result<(), String> {
     JsonPath::compile(text).map(drop).map_err(|error| error.to_string())
 }
 
@@ -23,6 +23,6 @@ pub(super) fn check_model(name: &str, models: &[Model]) -> Result<(), String> {
 }
 
 /// Whether `$context` has this variable (tables.md §5.1).
-pub(super) fn is_context_variable(name: &str) -> bool {
+pub(crate) fn is_context_variable(name: &str) -> bool {
     ContextVariable::parse(name).is_some()
 }

@@ -9,8 +9,17 @@ use super::path::is_parameter_name;
 
 const SCHEME: &str = "http://";
 
+/// Why AWS takes `text` for no HTTP endpoint, if so: `Invalid HTTP endpoint specified for URI` (tables.md §8.4).
+pub(crate) fn endpoint_fault(text: &str) -> Option<&'static str> {
+    let lower = text.to_ascii_lowercase();
+    let Some(rest) = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://")) else {
+        return Some("it has to begin with `http://`; the scheme cannot come from a stage variable");
+    };
+    (rest.is_empty() || rest.starts_with(['/', '?', '#', ':'])).then_some("the host is missing")
+}
+
 /// Checks a URI that may refer to stage variables.
-pub(super) fn check_template(uri: &str) -> Result<(), String> {
+pub(crate) fn check_template(uri: &str) -> Result<(), String> {
     if !uri.starts_with(SCHEME) {
         return Err("it has to begin with `http://`; the scheme cannot come from a stage variable".into());
     }

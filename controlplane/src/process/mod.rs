@@ -13,6 +13,7 @@ use ringway_core::limits::BODY_BYTES_MAX;
 use crate::cursor::Cursor;
 use crate::document;
 use crate::issue::{Issue, Issues, Place};
+use crate::openapi::Account;
 
 pub use control_plane::ControlPlaneConfig;
 
@@ -169,6 +170,11 @@ pub fn parse(text: &str, file: &Path) -> Result<ProcessConfig, Vec<Issue>> {
 }
 
 impl ProcessConfig {
+    /// Where its APIs belong to on AWS.
+    pub fn account(&self) -> Account {
+        Account { region: self.region.clone(), account_id: self.account_id.clone() }
+    }
+
     /// The API files that `apis` names now, in the order of the patterns and sorted within each. A reload asks again:
     /// files come and go.
     ///

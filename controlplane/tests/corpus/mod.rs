@@ -1,6 +1,8 @@
 //! What several tests need: the real documents, and the comparison of an API with its export.
 #![allow(dead_code)] // each test uses its part
 
+pub(crate) mod computed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -52,7 +52,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value<'_>, JsonError> {
 /// # Errors
 /// See [`JsonError`].
 pub fn parse_text(text: &str) -> Result<Value<'_>, JsonError> {
-    let mut parser = Parser { text, bytes: text.as_bytes(), at: 0, depth: 0 };
+    let bytes = text.as_bytes();
+    let mut parser = Parser { text, bytes, at: 0, depth: 0, items: Vec::new(), entries: Vec::new() };
     parser.value(Stop::End)
 }
 
@@ -85,6 +86,9 @@ struct Parser<'r> {
     bytes: &'r [u8],
     at: usize,
     depth: usize,
+    /// What the arrays and objects that are being read have so far, the outermost first: each gets a list of the right size in the end.
+    items: Vec<Value<'r>>,
+    entries: Vec<(Text<'r>, Value<'r>)>,
 }
 
 impl<'r> Parser<'r> {
@@ -142,23 +146,27 @@ impl<'r> Parser<'r> {
 
     fn array(&mut self) -> Result<Value<'r>, JsonError> {
         self.enter()?;
-        let mut items = Vec::new();
+        let first = self.items.len();
         loop {
             match self.peek() {
                 b' ' | b'\r' | b'\n' | b'\t' | b',' => self.at += 1,
                 b']' => {
                     self.leave();
+                    let items = self.items.drain(first..).collect();
                     return Ok(Value::List(List::new(ListKind::JsonArray, items)));
                 }
                 END => return Err(JsonError::End),
-                _ => items.push(self.value(Stop::Array)?),
+                _ => {
+                    let value = self.value(Stop::Array)?;
+                    self.items.push(value);
+                }
             }
         }
     }
 
     fn object(&mut self) -> Result<Value<'r>, JsonError> {
         self.enter()?;
-        let map: Rc<Map<'r>> = Rc::default();
+        let first = self.entries.len();
         loop {
             match self.peek() {
                 b' ' | b'\r' | b'\n' | b'\t' | b',' => {
@@ -179,7 +187,7 @@ impl<'r> Parser<'r> {
             }
             self.at += 1;
             let value = self.value(Stop::Object)?;
-            map.put(Value::Text(key), value);
+            self.entries.push((key, value));
             self.skip_controls();
             match self.peek() {
                 b'}' => break,
@@ -188,7 +196,7 @@ impl<'r> Parser<'r> {
             }
         }
         self.leave();
-        Ok(Value::Map(map))
+        Ok(Value::Map(Map::of_texts(&mut self.entries, first)))
     }
 
     /// A text without quotes, up to where `stop` says, without the white space around it.
@@ -247,10 +255,11 @@ impl<'r> Parser<'r> {
         Value::text(trim(&self.text[start..self.at]))
     }
 
+    #[inline]
     fn string(&mut self) -> Result<Text<'r>, JsonError> {
         let quote = self.peek();
         let start = self.at + 1;
-        let end = memchr::memchr2(quote, b'\\', &self.bytes[start..]).ok_or(JsonError::End)?;
+        let end = end_of_string(&self.bytes[start..], quote).ok_or(JsonError::End)?;
         if self.bytes[start + end] == quote {
             self.at = start + end + 1;
             return Ok(Text::Borrowed(&self.text[start..start + end]));
@@ -260,6 +269,7 @@ impl<'r> Parser<'r> {
     }
 
     /// json-smart drops control characters from texts that have a backslash, and only from those.
+    #[inline(never)]
     fn string_with_escapes(&mut self, quote: u8) -> Result<String, JsonError> {
         let mut text = String::new();
         loop {
@@ -336,6 +346,32 @@ impl<'r> Parser<'r> {
         }
         Ok(value)
     }
+}
+
+/// Bytes of a text that are looked through eight at a time: most texts are shorter, and calling memchr takes longer than that.
+const SHORT: usize = 32;
+
+/// Where the first quote or backslash is.
+#[inline]
+fn end_of_string(bytes: &[u8], quote: u8) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    let quotes = ONES * u64::from(quote);
+    let backslashes = ONES * u64::from(b'\\');
+    // The lowest bit that is set belongs to the first byte that is zero.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut at = 0;
+    while at < SHORT
+        && let Some(eight) = bytes[at..].first_chunk()
+    {
+        let word = u64::from_le_bytes(*eight);
+        let found = zeros(word ^ quotes) | zeros(word ^ backslashes);
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr::memchr2(quote, b'\\', &bytes[at..]).map(|found| at + found)
 }
 
 fn is_control(byte: u8) -> bool {

@@ -133,3 +133,23 @@ fn maps_find_their_keys() {
     assert!(map.get(&Value::Integer(7)).is_some() && map.get(&Value::Long(7)).is_none());
     assert_eq!(map.len(), 50);
 }
+
+#[test]
+fn texts_end_at_their_quote_wherever_it_is() {
+    for length in 0..70 {
+        let plain = "é".repeat(length / 2) + &"y".repeat(length % 2);
+        assert_eq!(
+            text(&format!("[{{\"a\": \"{plain}\"}}, '{plain}']")),
+            format!("[{{\"a\":\"{plain}\"}},\"{plain}\"]")
+        );
+        assert_eq!(json(&format!("\"{plain}'\\\"\"")), format!("\"{plain}'\\\"\""));
+        assert_eq!(parse_text(&format!("\"{plain}")).unwrap_err(), JsonError::End);
+    }
+}
+
+#[test]
+fn a_repeated_name_among_many_takes_the_last_value_too() {
+    let entries: Vec<String> = (0..40).map(|number| format!("\"k{}\":{number}", number % 20)).collect();
+    let expected: Vec<String> = (0..20).map(|number| format!("\"k{number}\":{}", number + 20)).collect();
+    assert_eq!(json(&format!("{{{}}}", entries.join(","))), format!("{{{}}}", expected.join(",")));
+}

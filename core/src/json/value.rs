@@ -200,20 +200,28 @@ struct Entries<'r> {
 }
 
 impl<'r> Entries<'r> {
+    /// Whether nothing has to be done before a text key is looked for.
+    fn is_ready(&self) -> bool {
+        self.items.len() < INDEXED_FROM || self.index.is_some()
+    }
+
     fn find_text(&mut self, key: &str) -> Option<usize> {
-        if self.items.len() < INDEXED_FROM {
-            return self.items.iter().position(|(k, _)| matches!(k, Value::Text(text) if **text == *key));
-        }
-        let items = &self.items;
-        let index = self.index.get_or_insert_with(|| {
-            let keys = items.iter().enumerate();
-            keys.filter_map(|(at, (k, _))| match k {
+        if !self.is_ready() {
+            let keys = self.items.iter().enumerate();
+            let texts = keys.filter_map(|(at, (k, _))| match k {
                 Value::Text(text) => Some((text.clone(), at as u32)),
                 _ => None,
-            })
-            .collect()
-        });
-        index.get(key).map(|&at| at as usize)
+            });
+            self.index = Some(texts.collect());
+        }
+        self.find_ready(key)
+    }
+
+    fn find_ready(&self, key: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(key).map(|&at| at as usize),
+            None => self.items.iter().position(|(k, _)| matches!(k, Value::Text(text) if **text == *key)),
+        }
     }
 
     fn find(&mut self, key: &Value<'r>) -> Option<usize> {
@@ -224,10 +232,30 @@ impl<'r> Entries<'r> {
     }
 }
 
+/// Whether two entries have the same key. For few entries.
+fn has_doubles(entries: &[(Text<'_>, Value<'_>)]) -> bool {
+    entries.iter().enumerate().any(|(at, (key, _))| entries[..at].iter().any(|(known, _)| known == key))
+}
+
 impl<'r> Map<'r> {
     /// A map of `entries`, whose keys must differ.
     pub fn new(items: Vec<(Value<'r>, Value<'r>)>) -> Rc<Self> {
         Rc::new(Map { entries: RefCell::new(Entries { items, index: None }), version: Cell::new(0) })
+    }
+
+    /// Takes the `entries` from `first` on into a map; of those with the same key the last counts, at the place of the first.
+    pub fn of_texts(entries: &mut Vec<(Text<'r>, Value<'r>)>, first: usize) -> Rc<Self> {
+        let few = entries.len() - first < INDEXED_FROM;
+        let doubles = few && has_doubles(&entries[first..]);
+        let items = entries.drain(first..).map(|(key, value)| (Value::Text(key), value));
+        if few && !doubles {
+            return Map::new(items.collect());
+        }
+        let map = Map::new(Vec::with_capacity(items.len()));
+        for (key, value) in items {
+            map.put(key, value);
+        }
+        map
     }
 
     /// How many entries.
@@ -250,6 +278,15 @@ impl<'r> Map<'r> {
     pub fn get(&self, key: &Value<'r>) -> Option<Value<'r>> {
         let mut entries = self.entries.borrow_mut();
         entries.find(key).map(|at| entries.items[at].1.clone())
+    }
+
+    /// What `read` makes of the value of the text `key`, without copying it. `None` if there is none, or if the map is so large that it
+    /// needs an index first, which [`Map::get_text`] makes. `read` must not change this map; it may come by here again, where the map
+    /// contains itself.
+    pub fn with_text<T>(&self, key: &str, read: impl FnOnce(&Value<'r>) -> Option<T>) -> Option<T> {
+        let entries = self.entries.borrow();
+        let at = entries.is_ready().then(|| entries.find_ready(key))??;
+        read(&entries.items[at].1)
     }
 
     /// Sets the value of `key`: at its place if it is there, at the end if not. Returns the old value.
@@ -321,9 +358,14 @@ impl Drop for Map<'_> {
     fn drop(&mut self) {
         let items = std::mem::take(&mut self.entries.get_mut().items);
         if items.iter().any(|(_, value)| value.is_container()) {
-            drop_all(items.into_iter().map(|(_, value)| value).collect());
+            drop_all(containers(items.into_iter().map(|(_, value)| value)).collect());
         }
     }
+}
+
+/// Those that others may be in: the rest can be dropped where it is.
+fn containers<'r>(values: impl Iterator<Item = Value<'r>>) -> impl Iterator<Item = Value<'r>> {
+    values.filter(Value::is_container)
 }
 
 /// Drops values one by one: a template can nest lists deeper than the stack can go.
@@ -331,21 +373,22 @@ fn drop_all(mut values: Vec<Value<'_>>) {
     if !values.iter().any(Value::is_container) {
         return;
     }
-    while let Some(value) = values.pop() {
-        match value {
+    while let Some(mut value) = values.pop() {
+        match &mut value {
             Value::List(list) => {
-                if let Ok(mut list) = Rc::try_unwrap(list) {
-                    values.append(list.items.get_mut());
+                if let Some(list) = Rc::get_mut(list) {
+                    values.extend(containers(list.items.get_mut().drain(..)));
                 }
             }
             Value::Map(map) => {
-                if let Ok(mut map) = Rc::try_unwrap(map) {
-                    values.extend(map.entries.get_mut().items.drain(..).map(|(_, value)| value));
+                if let Some(map) = Rc::get_mut(map) {
+                    let items = map.entries.get_mut().items.drain(..);
+                    values.extend(containers(items.map(|(_, value)| value)));
                 }
             }
             Value::Entry(entry) => {
-                if let Ok((_, value)) = Rc::try_unwrap(entry) {
-                    values.push(value);
+                if let Some((_, value)) = Rc::get_mut(entry) {
+                    values.push(std::mem::replace(value, Value::Null));
                 }
             }
             _ => {}

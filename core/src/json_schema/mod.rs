@@ -3,6 +3,8 @@
 //! The validation itself is the `jsonschema` crate's. Ours is what AWS adds: references from model to model, and the words of
 //! `$context.error.validationErrorString`.
 
+mod document;
+mod instance;
 mod messages;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,9 @@ use std::fmt;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value, json};
 
+use document::Document;
+use instance::{Instance, InstanceNode};
+
 use crate::limits::PATTERN_STEPS_MAX;
 use crate::model::Model;
 
@@ -18,7 +23,7 @@ const DRAFT_4: &str = "http://json-schema.org/draft-04/schema#";
 
 /// A compiled model.
 pub struct Schema {
-    validator: Validator,
+    validator: Validator<Instance>,
 }
 
 impl fmt::Debug for Schema {
@@ -51,7 +56,7 @@ impl Schema {
             "definitions": definitions.into_iter().collect::<Map<String, Value>>(),
             "allOf": [{ "$ref": reference(name) }],
         });
-        let validator = jsonschema::options()
+        let validator = jsonschema::options_for::<Instance>()
             .with_draft(Draft::Draft4)
             .should_validate_formats(true)
             .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(PATTERN_STEPS_MAX))
@@ -66,12 +71,11 @@ impl Schema {
     /// # Errors
     /// The text of `$context.error.validationErrorString`: what is wrong, in brackets.
     pub fn check(&self, body: &[u8]) -> Result<(), String> {
-        // Deep nesting ends in an error of the parser (128 levels).
-        let instance: Value =
-            serde_json::from_slice(body).map_err(|_| "[the body is not valid JSON]".to_owned())?;
-        match self.validator.is_valid(&instance) {
+        let document = Document::read(body).ok_or_else(|| "[the body is not valid JSON]".to_owned())?;
+        let instance = InstanceNode::root(&document);
+        match self.validator.is_valid(instance) {
             true => Ok(()),
-            false => Err(messages::describe(self.validator.iter_errors(&instance))),
+            false => Err(messages::describe(self.validator.iter_errors(instance))),
         }
     }
 }

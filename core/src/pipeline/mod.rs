@@ -2,6 +2,7 @@
 
 mod context;
 mod exchange;
+mod explain;
 mod gather;
 mod http_request;
 mod integrate;
@@ -18,6 +19,7 @@ mod validate;
 mod values;
 
 pub use exchange::{ErrorDetail, Exchange, Gathered, ResponseFraming};
+pub use explain::{begin_log, serve_explained, stage_of};
 pub use respond::{gateway_response, protocol_response};
 pub use transform::encode_integration_request;
 

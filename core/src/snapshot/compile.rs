@@ -137,7 +137,7 @@ type StageIndex = Vec<(Box<[u8]>, u32)>;
 impl Compiler<'_> {
     /// Puts the stages of an API into the snapshot, with their endpoints and the API's own host.
     fn api(&mut self, api: &Api, plans: &[Arc<StagePlan>]) -> StageIndex {
-        let mut stages = Vec::with_capacity(plans.len());
+        let mut stages: StageIndex = Vec::with_capacity(plans.len());
         for plan in plans {
             // A canary is reached through its stage, which stands before it.
             if !plan.is_canary {
@@ -146,8 +146,15 @@ impl Compiler<'_> {
             self.snapshot.stages.push(plan.clone());
             self.endpoints(plan);
         }
+        // A deployment may be without the API's own host (`disableExecuteApiEndpoint`): the host stands, and leads to nothing, which AWS
+        // answers with 403 `Forbidden`.
+        let mut reached = stages.clone();
+        reached.retain(|(name, _)| {
+            let stage = api.stages.iter().find(|stage| *stage.stage_name.as_bytes() == **name);
+            stage.is_none_or(|stage| !stage.deployment.rest_api.disable_execute_api_endpoint)
+        });
         let host = self.settings.own_host(&api.id);
-        self.snapshot.hosts.insert(&host, vec![(String::new(), MappedTo::Named(stages.clone()))]);
+        self.snapshot.hosts.insert(&host, vec![(String::new(), MappedTo::Named(reached))]);
         stages
     }
 

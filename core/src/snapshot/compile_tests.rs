@@ -147,3 +147,18 @@ fn other_settings_use_nothing_again_and_a_failure_forgets_nothing() {
     let second = compile(&configuration(&[&a]), &other, &mut registry).unwrap();
     assert_ne!(plans(&first, "a"), plans(&second, "a"));
 }
+
+#[test]
+fn a_deployment_without_the_host_of_its_api_is_reached_by_domain_names_only() {
+    let mut registry = Registry::new();
+    let open = api("a", "one.example");
+    let mut closed = (*open).clone();
+    let mut deployment = (*closed.stages[0].deployment).clone();
+    deployment.rest_api.disable_execute_api_endpoint = true;
+    closed.stages[0].deployment = Arc::new(deployment);
+    let snapshot = compiled(&[&Arc::new(closed)], &mut registry);
+    let host = "a.execute-api.us-east-1.amazonaws.com";
+    assert_eq!(answer(&snapshot, &registry, host, "/dev/items0"), "no stage");
+    assert_ne!(answer(&snapshot, &registry, host, "/prod/items0"), "no stage");
+    assert_ne!(answer(&snapshot, &registry, "other.example", "/a/items0"), "no stage");
+}

@@ -2,22 +2,34 @@
 
 /// commons-lang's `escapeJavaScript`: quotes, backslashes and slashes get a backslash, everything beyond ASCII becomes `\uXXXX`.
 pub(super) fn escape_java_script(text: &str, out: &mut Vec<u8>) {
-    let mut units = [0; 2];
-    for character in text.chars() {
-        match character {
-            '\'' | '"' | '\\' | '/' => out.extend_from_slice(&[b'\\', character as u8]),
-            '\u{8}' => out.extend_from_slice(b"\\b"),
-            '\n' => out.extend_from_slice(b"\\n"),
-            '\t' => out.extend_from_slice(b"\\t"),
-            '\u{c}' => out.extend_from_slice(b"\\f"),
-            '\r' => out.extend_from_slice(b"\\r"),
-            ' '..='\u{7f}' => out.push(character as u8),
-            _ => {
-                for unit in character.encode_utf16(&mut units) {
-                    out.extend_from_slice(b"\\u");
-                    for shift in [12, 8, 4, 0] {
-                        out.push(HEX[usize::from(*unit >> shift & 15)]);
-                    }
+    let mut rest = text;
+    loop {
+        let plain = rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+        out.extend_from_slice(&rest.as_bytes()[..plain]);
+        rest = &rest[plain..];
+        let Some(character) = rest.chars().next() else { return };
+        rest = &rest[character.len_utf8()..];
+        escape_character(character, out);
+    }
+}
+
+fn is_plain(byte: u8) -> bool {
+    (b' '..=0x7f).contains(&byte) && !matches!(byte, b'\'' | b'"' | b'\\' | b'/')
+}
+
+fn escape_character(character: char, out: &mut Vec<u8>) {
+    match character {
+        '\'' | '"' | '\\' | '/' => out.extend_from_slice(&[b'\\', character as u8]),
+        '\u{8}' => out.extend_from_slice(b"\\b"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        '\u{c}' => out.extend_from_slice(b"\\f"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        _ => {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.extend_from_slice(b"\\u");
+                for shift in [12, 8, 4, 0] {
+                    out.push(HEX[usize::from(*unit >> shift & 15)]);
                 }
             }
         }

@@ -169,6 +169,13 @@ impl<'r> Render<'r> {
     /// The value of a reference. Without one it is the empty text: that is how AWS answers all failed lookups.
     pub(super) fn reference(&mut self, reference: &'r Reference) -> Outcome<Value<'r>> {
         self.step(0)?;
+        if self.frame.is_none()
+            && let Some(root @ Value::Map(_)) = self.slots.get(reference.root as usize)
+            && let Some(value) = member(root, &reference.steps, Value::clone)
+        {
+            self.step_over(&reference.steps)?;
+            return Ok(if value.is_null() { Value::text("") } else { value });
+        }
         let root = self.get(reference.root)?;
         let value = match (&root, &reference.dotted) {
             (Value::Null, _) => Value::Null,
@@ -185,6 +192,14 @@ impl<'r> Render<'r> {
             }
         };
         Ok(if value.is_null() { Value::text("") } else { value })
+    }
+
+    /// Uses up what [`Render::take_step`] does for each of `steps`.
+    pub(super) fn step_over(&mut self, steps: &[Step]) -> Outcome<()> {
+        for _ in steps {
+            self.step(0)?;
+        }
+        Ok(())
     }
 
     fn take_step(&mut self, value: &Value<'r>, step: &'r Step, place: Place) -> Outcome<Value<'r>> {
@@ -312,6 +327,26 @@ impl<'r> Render<'r> {
         }
         let value = self.value(expression)?;
         self.items(&value)
+    }
+}
+
+/// Steps of [`member`], which goes by recursion: a map may contain itself.
+const MEMBER_STEPS_MAX: usize = 16;
+
+/// What `read` makes of the value that `steps` lead to from `value`, if all of them are members of maps. Copies nothing.
+pub(super) fn member<'r, T>(
+    value: &Value<'r>,
+    steps: &[Step],
+    read: impl FnOnce(&Value<'r>) -> T,
+) -> Option<T> {
+    match (value, steps) {
+        (value, []) => Some(read(value)),
+        (Value::Map(map), [Step::Property(name), rest @ ..])
+            if **name != *"class" && rest.len() < MEMBER_STEPS_MAX =>
+        {
+            map.with_text(name, |value| member(value, rest, read))
+        }
+        _ => None,
     }
 }
 

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use super::ast::{Block, Call, Expression, Foreach, Node, Place, Reference, ReferenceKind, Step};
+use super::encode::escape_java_script;
+use super::evaluate::member;
 use super::frames::Frame;
 use super::names;
 use super::state::{Deferred, Document, Halt, Loop, Outcome, Render, handle};
 use super::{Template, ast::Macro};
-use crate::json::{Style, Value, write_json};
+use crate::json::{Style, Text, Value, write_json, write_text};
 use crate::limits::{VTL_EVALUATIONS_MAX, VTL_LOOP_ROUNDS_MAX, VTL_MACRO_DEPTH_MAX, VTL_TEMPLATE_BYTES_MAX};
 
 /// How often a `#define` may print within itself.
@@ -131,7 +133,7 @@ impl<'r> Render<'r> {
                 return Ok(());
             }
         }
-        if self.print_body(reference)? {
+        if self.print_member(reference)? || self.print_call(reference)? {
             return Ok(());
         }
         let value = self.reference(reference)?;
@@ -156,24 +158,54 @@ impl<'r> Render<'r> {
         }
     }
 
-    /// Prints `$input.json('…')` and `$input.body` without making a text of it first.
-    fn print_body(&mut self, reference: &'r Reference) -> Outcome<bool> {
-        let [Step::Method(method)] = &*reference.steps else { return Ok(false) };
-        let (Some(path), "json") = (&method.path, &*method.name) else { return Ok(false) };
-        if !matches!(self.get(reference.root)?, Value::Handle(handle::INPUT)) || method.arguments.len() != 1 {
+    /// Prints a variable, or what is in its maps, without copying it. `false` if it takes more than that.
+    fn print_member(&mut self, reference: &'r Reference) -> Outcome<bool> {
+        if self.frame.is_some() || !reference.prefix.is_empty() {
             return Ok(false);
         }
-        let value = self.find_in_body(path, method.place)?;
-        self.out.extend_from_slice(reference.prefix.as_bytes());
-        match value {
-            Value::Null => self.out.extend_from_slice(b"\"\""),
-            value => {
+        let Some(root) = self.slots.get(reference.root as usize) else { return Ok(false) };
+        let out = &mut self.out;
+        let printed = member(root, &reference.steps, |value| match value {
+            Value::Text(text) => {
+                out.extend_from_slice(text.as_bytes());
+                true
+            }
+            Value::Integer(_) | Value::Boolean(_) => write_text(value, out),
+            _ => false,
+        });
+        if printed != Some(true) {
+            return Ok(false);
+        }
+        self.step_over(&reference.steps)?;
+        self.check_output()?;
+        Ok(true)
+    }
+
+    /// Prints `$input.json('…')` and `$util.escapeJavaScript(…)` without making a text of it first. `false` if it is another call.
+    fn print_call(&mut self, reference: &'r Reference) -> Outcome<bool> {
+        let [Step::Method(method)] = &*reference.steps else { return Ok(false) };
+        let [argument] = &*method.arguments else { return Ok(false) };
+        match (self.get(reference.root)?, &*method.name, &method.path) {
+            (Value::Handle(handle::INPUT), "json", Some(path)) => {
+                let value = self.find_in_body(path, method.place)?;
+                self.out.extend_from_slice(reference.prefix.as_bytes());
                 let start = self.out.len();
-                if !write_json(&value, Style::Plain, &mut self.out) {
-                    return Err(self.limit("a value is nested too deeply to be printed"));
+                match value {
+                    Value::Null => self.out.extend_from_slice(b"\"\""),
+                    value if write_json(&value, Style::Plain, &mut self.out) => {}
+                    _ => return Err(self.limit("a value is nested too deeply to be printed")),
                 }
                 self.step(self.out.len() - start)?;
             }
+            (Value::Handle(handle::UTIL), "escapeJavaScript", _) => {
+                let value = self.value(argument)?;
+                let text = if value.is_null() { Text::Borrowed("") } else { self.text_of(&value)? };
+                self.out.extend_from_slice(reference.prefix.as_bytes());
+                let start = self.out.len();
+                escape_java_script(&text, &mut self.out);
+                self.step(self.out.len() - start)?;
+            }
+            _ => return Ok(false),
         }
         self.check_output()?;
         Ok(true)

@@ -135,6 +135,8 @@ fn run<'r>(
     arena: &'r Arena<Template>,
 ) -> Result<(), RenderError> {
     let out_start = out.len();
+    // About as much as most templates write.
+    out.reserve(template.units.first().map_or(0, |unit| unit.text.len()));
     let mut render = Render {
         template,
         scope,

@@ -207,6 +207,24 @@ fn no_template_overflows_the_stack() {
 }
 
 #[test]
+fn members_of_maps_print_wherever_they_are() {
+    // A map in itself, one so large that it has an index, and names that are no members.
+    let knot = "#set($m = {'a': 1, 't': 'x'})#set($m.me = $m)";
+    assert_eq!(render(&format!("{knot}$m.me.me.a $m.me.t $m.me.me.t.empty")).unwrap(), "1 x false");
+    assert_eq!(render(&format!("{knot}#set($n = $m.me.me)$n.a")).unwrap(), "1");
+    let deep = ".me".repeat(100_000 / 3);
+    assert_eq!(render(&format!("{knot}$m{deep}.a")).unwrap(), "1");
+    let entries: Vec<String> = (0..40).map(|number| format!("'k{number}': {{'n': {number}}}")).collect();
+    let large = format!("#set($m = {{{}}})", entries.join(","));
+    assert_eq!(render(&format!("{large}$m.k7.n $m.k39.n $m.k40.n $m.none")).unwrap(), "7 39  ");
+    assert_eq!(render("#set($m = {'class': 1})$m.class").unwrap(), render("#set($m = {})$m.class").unwrap());
+    assert_eq!(
+        render("#set($m = {'a': '\"é'})$util.escapeJavaScript($m.a)|$util.escapeJavaScript($m.b)|").unwrap(),
+        "\\\"\\u00E9||"
+    );
+}
+
+#[test]
 fn templates_have_a_size() {
     let text = "x".repeat(crate::limits::VTL_TEMPLATE_BYTES_MAX);
     assert!(Template::compile(&text).is_ok());

@@ -129,9 +129,10 @@ pub(crate) fn list_of(list: &OverrideList) -> Vec<(String, String)> {
 
 /// What the oracle says of overrides, in the form of [`list_of`].
 pub(crate) fn overrides_of(value: &Value<'_>) -> Vec<(String, String)> {
-    let without_quotes = |(name, value): (String, String)| match value.starts_with('[') {
-        true => (name, value.replace('"', "")),
-        false => (name, value),
+    let Value::Map(map) = value else { return Vec::new() };
+    let without_quotes = |value: &Value<'_>| match value {
+        Value::List(_) => text(value).replace('"', ""),
+        value => text(value),
     };
-    entries(value).into_iter().map(without_quotes).collect()
+    map.with(|entries| entries.iter().map(|(key, value)| (text(key), without_quotes(value))).collect())
 }

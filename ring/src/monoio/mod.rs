@@ -161,7 +161,8 @@ async fn sweep(core: Rc<Core>) {
     let mut cancelled = 0;
     let mut sweeps = 0;
     loop {
-        if reads.direct() == 0 && cancelled < GIVE_BACK_AFTER && !core.crowd.has_shrunk() {
+        let has_much = core.crowd.has_shrunk() || buf::has_freed_much();
+        if reads.direct() == 0 && cancelled < GIVE_BACK_AFTER && !has_much {
             core.sweeping.set(false);
             std::future::poll_fn(|cx| {
                 if core.sweeping.get() {
@@ -176,7 +177,7 @@ async fn sweep(core: Rc<Core>) {
         let now_cancelled = reads.sweep();
         cancelled += now_cancelled;
         sweeps += 1;
-        let left = cancelled >= GIVE_BACK_AFTER || core.crowd.has_shrunk();
+        let left = cancelled >= GIVE_BACK_AFTER || core.crowd.has_shrunk() || buf::has_freed_much();
         if left && now_cancelled < QUIET_SWEEP && sweeps >= GIVE_BACK_SWEEPS {
             (cancelled, sweeps) = (0, 0);
             core.crowd.forget_peak();

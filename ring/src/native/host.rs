@@ -152,7 +152,9 @@ impl Host {
     }
 
     fn wants_quiet(&self) -> bool {
-        self.quiet.completed >= GIVE_BACK_AFTER || self.core.crowd.has_shrunk()
+        self.quiet.completed >= GIVE_BACK_AFTER
+            || self.core.crowd.has_shrunk()
+            || crate::buf::has_freed_much()
     }
 
     /// Gives back the memory of a busy time once it is over.

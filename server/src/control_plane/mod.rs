@@ -20,6 +20,7 @@ use ringway_controlplane::aws::{ControlPlane, Settings};
 use ringway_controlplane::process::{ControlPlaneConfig, ProcessConfig};
 use ringway_core::ids::IdSource;
 use ringway_core::model::Configuration;
+use ringway_core::snapshot::CompileSettings;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -119,7 +120,12 @@ impl Opened {
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub(crate) fn start(self, listener: std::net::TcpListener, reload: ReloadHandle) -> Result<(), String> {
+    pub(crate) fn start(
+        self,
+        listener: std::net::TcpListener,
+        reload: ReloadHandle,
+        compile: CompileSettings,
+    ) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("the control plane cannot start: {error}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -133,7 +139,7 @@ impl Opened {
         let mut seed = [0; 8];
         random(&mut seed);
         let ids = Mutex::new(IdSource::new(u64::from_ne_bytes(seed)));
-        let front = Front { access, throttle: throttle.map(Mutex::new), ids, jobs };
+        let front = Front { access, throttle: throttle.map(Mutex::new), ids, jobs, compile };
         let serve = move || {
             runtime.block_on(async {
                 match TcpListener::from_std(listener) {

@@ -3,7 +3,7 @@
 //! It is the pipeline that serves, with an integration that is called over an ordinary socket.
 
 mod backend;
-mod log;
+pub(crate) mod test_method;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -17,9 +17,10 @@ use ringway_core::http1::{
 };
 use ringway_core::ids::IdSource;
 use ringway_core::model::{Configuration, DomainName};
-use ringway_core::pipeline::{Env, Exchange, serve};
+use ringway_core::pipeline::{Env, Exchange, Served, begin_log, serve_explained};
 use ringway_core::snapshot::{CompileSettings, HttpCall, Registry, Snapshot, compile};
 use ringway_core::telemetry::access_log::PRESET_JSON;
+use ringway_core::telemetry::execution_log::ExecutionLog;
 
 use crate::check::refuse;
 use crate::cli::{EXIT_CONFIGURATION, EXIT_UNAVAILABLE, InvokeArgs};
@@ -38,8 +39,17 @@ pub(crate) fn run(arguments: &InvokeArgs) -> u8 {
         }
     };
     let request = request(arguments, &host);
-    match invoke(&snapshot, &request, arguments) {
-        Ok(()) => 0,
+    // What no header of the command line says is not part of the request that was asked for.
+    let is_given = |name: &str| {
+        let names = arguments.headers.iter().map(|line| line.split(':').next().unwrap_or_default());
+        names.into_iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    let own: Vec<&str> = ["Host", "Content-Length"].into_iter().filter(|name| !is_given(name)).collect();
+    match invoke(&snapshot, &request, &own) {
+        Ok(invoked) => {
+            print!("{}", invoked.log);
+            0
+        }
         Err(message) => {
             eprintln!("ringway: {message}");
             EXIT_UNAVAILABLE
@@ -83,7 +93,16 @@ fn request(arguments: &InvokeArgs, host: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn invoke(snapshot: &Snapshot, bytes: &[u8], arguments: &InvokeArgs) -> Result<(), String> {
+/// What came of a request.
+pub(crate) struct Invoked {
+    /// The execution log.
+    pub(crate) log: String,
+    /// The head of the answer, and its body.
+    pub(crate) answer: Vec<u8>,
+}
+
+/// Runs a request. `own` are the header fields that are not part of what was asked for.
+pub(crate) fn invoke(snapshot: &Snapshot, bytes: &[u8], own: &[&str]) -> Result<Invoked, String> {
     let (mut head, mut answer) = (RequestHead::default(), ResponseHead::default());
     match parse_request(bytes, &mut Scan::default(), &HeadLimits::default(), &mut head) {
         Ok(Parsed::Complete) => {}
@@ -94,39 +113,31 @@ fn invoke(snapshot: &Snapshot, bytes: &[u8], arguments: &InvokeArgs) -> Result<(
     let mut exchange = Exchange::new(bytes, &head, &mut answer, IdSource::new(now).next_id());
     exchange.source_ip = b"127.0.0.1";
     exchange.unix_millis = now;
-    let log = log::ExecutionLog::new(now);
-    log.begin(&exchange, arguments);
+    let log = begin_log(snapshot, &mut exchange, own);
     let env = SocketEnv { snapshot, log: &log, date: RefCell::default() };
     let served = {
-        let served = pin!(serve(&env, snapshot, &mut exchange));
+        let served = pin!(serve_explained(&env, snapshot, &mut exchange, &log));
         // Its integration blocks, so that nothing is left to wait for.
         let Poll::Ready(served) = served.poll(&mut Context::from_waker(Waker::noop())) else {
             return Err("the pipeline waits for something that nobody brings".into());
         };
         served
     };
-    if let ringway_core::pipeline::Served::Streaming(lease) = served {
-        env.stream(&mut exchange, &lease);
+    let mut answer = std::mem::take(&mut exchange.out);
+    if let Served::Streaming(lease) = served {
+        match backend::body(BodyDecoder::new(exchange.answer.body), &lease[exchange.answer.len..]) {
+            Ok(body) => answer.extend_from_slice(&body),
+            Err(message) => log.failure(&message),
+        }
     }
-    log.end(&exchange);
-    Ok(())
+    Ok(Invoked { log: log.text(), answer })
 }
 
 /// An integration over a socket of the standard library.
 struct SocketEnv<'a> {
     snapshot: &'a Snapshot,
-    log: &'a log::ExecutionLog,
+    log: &'a ExecutionLog,
     date: RefCell<DateCache>,
-}
-
-impl SocketEnv<'_> {
-    /// Appends the body of a proxied answer to the answer.
-    fn stream(&self, exchange: &mut Exchange<'_>, lease: &[u8]) {
-        match backend::body(BodyDecoder::new(exchange.answer.body), &lease[exchange.answer.len..]) {
-            Ok(body) => exchange.out.extend_from_slice(&body),
-            Err(message) => self.log.line(&message),
-        }
-    }
 }
 
 impl Env for SocketEnv<'_> {
@@ -148,10 +159,12 @@ impl Env for SocketEnv<'_> {
             // A proxied body follows its head as it is: it is all here.
             sent.extend_from_slice(&exchange.bytes[exchange.head.len..]);
         }
-        self.log.endpoint_request(&endpoint.host, endpoint.port, &sent);
         let answered = backend::call(&endpoint.host, endpoint.port, &sent, call.timeout_nanos, exchange);
-        self.log.endpoint_response(exchange, &answered);
-        answered.map_err(|failure| failure.error)
+        answered.map_err(|failure| {
+            // The operating system's own words say more than the kind of the error.
+            self.log.failure(&failure.message);
+            failure.error
+        })
     }
 
     async fn read_body(&self, exchange: &mut Exchange<'_>, _: u64) -> Result<Vec<u8>, GatewayError> {

@@ -91,6 +91,7 @@ impl Gateway {
             publisher: self.publisher.clone(),
             counters: counters.clone(),
             log: sink,
+            explanations: Arc::default(),
             mailbox,
             ready: self.ready.clone(),
             seed: self.book.rng.next(),

@@ -182,6 +182,7 @@ impl Stall {
                 publisher: publisher.clone(),
                 counters: counters.clone(),
                 log: LogSink::off(),
+                explanations: Arc::default(),
                 mailbox,
                 ready: ready.clone(),
                 seed: index as u64,

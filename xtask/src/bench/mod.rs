@@ -15,6 +15,7 @@ mod revisions;
 mod runtimes;
 mod slices;
 mod truth;
+mod vtl;
 pub(crate) mod wrk;
 
 use std::process::ExitCode;
@@ -57,6 +58,11 @@ const BENCHES: &[Check] = &[
         name: "rest",
         about: "what finding routes, templates and models cost in processor time",
         run: rest::run,
+    },
+    Check {
+        name: "vtl",
+        about: "one mapping template here, in Apache Velocity on a warm JVM, and in airspeed",
+        run: vtl::run,
     },
     Check {
         name: "instructions",

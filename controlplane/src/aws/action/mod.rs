@@ -2,6 +2,7 @@
 
 mod account;
 mod api_key;
+mod api_key_import;
 mod authorizer;
 mod base_path_mapping;
 mod client_certificate;
@@ -9,20 +10,29 @@ mod deployment;
 mod documentation;
 mod domain_name;
 mod gateway_response;
+mod hosted_zone;
 mod import_api;
 mod integration;
+mod integration_check;
+mod integration_patch;
 mod integration_response;
 mod method;
 mod method_response;
 mod model;
+mod model_schema;
+mod parameters;
 mod request_validator;
 mod resource;
 mod rest_api;
 mod sdk;
 mod stage;
+mod stage_patch;
 mod tags;
 mod test_invoke;
+mod usage;
 mod usage_plan;
+mod usage_plan_key;
+mod usage_plan_patch;
 mod vpc_link;
 
 use super::operation::Operation;

@@ -182,6 +182,7 @@ fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     state.rest_apis.remove(&id);
     remove_children(state, &id);
     state.deployments.remove_children(&id);
+    state.frozen_apis.remove_children(&id);
     state.stages.remove_children(&id);
     state.documentation_versions.remove_children(&id);
     Ok(Answer::Empty)

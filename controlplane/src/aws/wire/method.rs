@@ -100,8 +100,8 @@ pub struct Integration {
     /// Mapping expressions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub request_parameters: Texts,
-    /// VTL by media type.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// VTL by media type; AWS shows an empty one as `null`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "templates")]
     pub request_templates: Texts,
     /// `passthroughBehavior`
     pub passthrough_behavior: String,
@@ -150,10 +150,30 @@ pub struct IntegrationResponse {
     /// Mapping expressions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub response_parameters: Texts,
-    /// VTL by media type.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// VTL by media type; AWS shows an empty one as `null`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "templates")]
     pub response_templates: Texts,
     /// `contentHandling`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_handling: Option<String>,
+}
+
+/// Templates by media type: an empty one is `null`, as AWS shows it.
+mod templates {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Texts;
+
+    pub(super) fn serialize<S: Serializer>(templates: &Texts, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            templates.iter().map(|(key, text)| (key, Some(text).filter(|text| !text.is_empty()))),
+        )
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Texts, D::Error> {
+        let templates = BTreeMap::<String, Option<String>>::deserialize(deserializer)?;
+        Ok(templates.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect())
+    }
 }

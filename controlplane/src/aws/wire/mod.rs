@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 
 pub use access::{
     Account, ApiKey, ApiStage, BasePathMapping, ClientCertificate, DomainName, MutualTlsAuthentication,
-    QuotaSettings, ThrottleSettings, UsagePlan, UsagePlanKey, VpcLink,
+    QuotaSettings, Remaining, ThrottleSettings, UsagePlan, UsagePlanKey, VpcLink,
 };
 pub use api::{
     Authorizer, DocumentationPart, DocumentationPartLocation, DocumentationVersion, EndpointConfiguration,
     GatewayResponse, Model, RequestValidator, RestApi,
 };
 pub use method::{Integration, IntegrationResponse, Method, MethodResponse, Resource, TlsConfig};
-pub use stage::{AccessLogSettings, CanarySettings, Deployment, MethodSetting, Stage};
+pub use stage::{AccessLogSettings, CanarySettings, Deployment, FrozenApi, MethodSetting, Stage};
 
 /// A map of texts.
 pub type Texts = BTreeMap<String, String>;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Texts;
 
-/// A deployment: a frozen copy of its API.
+/// A deployment; its copy of the API is [`FrozenApi`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deployment {
@@ -17,10 +17,15 @@ pub struct Deployment {
     pub description: Option<String>,
     /// Seconds since 1970.
     pub created_date: i64,
-    /// The API as it was, as an OpenAPI document; never shown.
-    pub frozen: String,
-    /// Ids of its resources by path; never shown.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+}
+
+/// The API of a deployment as it was; never shown, and never changed. A row of its own, because it may have megabytes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FrozenApi {
+    /// An OpenAPI document with AWS's extensions.
+    pub document: String,
+    /// Ids of its resources by path.
     pub resource_ids: Texts,
 }
 

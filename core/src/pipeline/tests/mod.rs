@@ -1,5 +1,6 @@
 //! The pipeline against an integration that is a table, without a socket.
 
+mod explain;
 mod transform;
 mod vectors;
 
