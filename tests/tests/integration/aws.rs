@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::support::gateway::{Gateway, Setup, binary, root};
+use crate::support::client::once;
+use crate::support::eventually;
+use crate::support::gateway::{Gateway, Setup, binary, document, root};
 
 /// The key pair of `tests/aws/harness.py`.
 const CREDENTIALS: &str =
@@ -112,6 +114,26 @@ fn what_was_answered_survives_a_kill() {
     let mut gateway = open();
     run("restart.py", &gateway, &["test_before"]);
     gateway.kill_and_start();
+    run("restart.py", &gateway, &["test_after"]);
+}
+
+#[test]
+fn apis_of_files_and_of_the_control_plane_are_served_together() {
+    if !has_boto3() {
+        return;
+    }
+    let backend = "127.0.0.1:1".parse().unwrap();
+    let lines = "controlPlane = { listen = \"127.0.0.1:0\" }\n";
+    let gateway = Setup::new("epoll", backend).process(lines).argument("--insecure-no-auth").start();
+    let mock = || once(gateway.listen, "GET", "/mock").text();
+    assert_eq!(mock(), "{\"mock\": true}");
+    run("restart.py", &gateway, &["test_before"]);
+    assert_eq!(mock(), "{\"mock\": true}", "what the control plane does leaves the files alone");
+    let before = gateway.generation();
+    let text = document(backend).to_string().replace("{\\\"mock\\\": true}", "{\\\"mock\\\": false}");
+    gateway.write_document(&serde_json::from_str(&text).unwrap());
+    eventually("the files are loaded again", || gateway.generation() > before);
+    assert_eq!(mock(), "{\"mock\": false}");
     run("restart.py", &gateway, &["test_after"]);
 }
 
