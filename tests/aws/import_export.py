@@ -195,6 +195,17 @@ def test_warnings():
     forget(good["id"])
 
 
+def test_paths_with_thousands_of_parts():
+    api = load(swagger({"/a" * 1000: {"get": operation()}}))["id"]
+    items = list(aws.get_paginator("get_resources").paginate(restApiId=api, PaginationConfig={"PageSize": 500}).search("items"))
+    same(len(items), 1001)
+    # Small documents cannot name more than what could be deployed.
+    with unchanged(lambda: aws.get_resources(restApiId=api)):
+        refused(lambda: put(api, swagger({"/b" * 5000: {"get": operation()}})), BAD, status=400)
+        refused(lambda: put(api, swagger({"/b" * 6000: {"get": operation()}})), BAD, status=400)
+    forget(api)
+
+
 def test_security():
     pool = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_abcdefghi"
     scheme = {

@@ -110,6 +110,9 @@ def test_what_may_not_be():
     taken = "Another resource with the same parent already has this name: pets"
     bad, conflict = "BadRequestException", "ConflictException"
     with unchanged(lambda: aws.get_resources(restApiId=api)):
+        # Nobody could call it; and what lies below would become as long.
+        refused(create(root, "a" * 10_240), bad, status=400)
+        refused(change(pets, "/pathPart", "a" * 10_236), bad, status=400)
         refused(create(root, "{id}"), bad, sibling, 400)
         refused(create(proxy, "x"), bad, greedy, 400)
         refused(create(root, "pets"), conflict, taken, 409)
