@@ -6,7 +6,7 @@ use super::table::{Row, Table, Write};
 use super::{Exception, Settings, wire};
 
 macro_rules! tables {
-    ($($(#[$doc:meta])* $field:ident: $row:ty = $name:literal $($served:ident)?,)*) => {
+    ($($(#[$doc:meta])* $field:ident: $row:ty = $name:literal $([$place:path])? $($served:ident)?,)*) => {
         /// Everything that the control plane holds: a table for each kind of resource.
         pub struct State {
             pub(crate) settings: Settings,
@@ -19,6 +19,9 @@ macro_rules! tables {
         $(impl Row for $row {
             const TABLE: &'static str = $name;
             $(const SERVED: bool = stringify!($served).len() > 0;)?
+            $(fn place(&self, key: &str) -> Option<String> {
+                $place(self, key)
+            })?
         })*
 
         impl State {
@@ -60,8 +63,8 @@ macro_rules! tables {
 tables! {
     /// By id.
     rest_apis: wire::RestApi = "rest_apis" served,
-    /// By API and id; with their methods and integrations.
-    resources: wire::Resource = "resources",
+    /// By API and id; with their methods and integrations. Placed by API, parent and path part.
+    resources: wire::Resource = "resources" [resource_place],
     /// By API and name.
     models: wire::Model = "models",
     /// By API and id.
@@ -96,6 +99,12 @@ tables! {
     vpc_links: wire::VpcLink = "vpc_links",
     /// One, under `account`.
     accounts: wire::Account = "accounts",
+}
+
+/// `api/parent/part`: siblings lie together, however many resources the API has.
+fn resource_place(resource: &wire::Resource, key: &str) -> Option<String> {
+    let (api, _) = key.rsplit_once('/')?;
+    Some(format!("{api}/{}/{}", resource.parent_id.as_ref()?, resource.path_part.as_ref()?))
 }
 
 impl State {

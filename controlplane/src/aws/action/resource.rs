@@ -98,18 +98,20 @@ fn check_place(state: &State, api: &str, parent: &Resource, part: &str, id: &str
         let message = format!("Cannot create a child of a resource with a greedy path variable: {greedy}");
         return Err(Exception::bad_request(message));
     }
-    let siblings = state.resources.children(api).map(|(_, row)| row);
-    for sibling in siblings.filter(|row| row.parent_id.as_ref() == Some(&parent.id) && row.id != id) {
+    let siblings = key(api, &key(&parent.id, ""));
+    let is_other = |row: &&Resource| row.id != id;
+    let place = format!("{siblings}{part}");
+    let namesakes = state.resources.placed(place.clone()).take_while(|(other, _)| *other == place);
+    if namesakes.map(|(_, row)| row).any(|row| is_other(&row)) {
+        let message = format!("Another resource with the same parent already has this name: {part}");
+        return Err(Exception::conflict(message));
+    }
+    let mut variables = state.resources.placed(format!("{siblings}{{")).map(|(_, row)| row).filter(is_other);
+    if let Some(sibling) = variables.next().filter(|_| part.starts_with('{')) {
         let name = sibling.path_part.as_deref().unwrap_or_default();
-        if name == part {
-            let message = format!("Another resource with the same parent already has this name: {part}");
-            return Err(Exception::conflict(message));
-        }
-        if name.starts_with('{') && part.starts_with('{') {
-            return Err(Exception::bad_request(format!(
-                "A sibling ({name}) of this resource already has a variable path part -- only one is allowed"
-            )));
-        }
+        return Err(Exception::bad_request(format!(
+            "A sibling ({name}) of this resource already has a variable path part -- only one is allowed"
+        )));
     }
     Ok(())
 }
@@ -146,9 +148,8 @@ fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     if resource.parent_id.is_none() {
         return Err(Exception::bad_request("Root resource cannot be deleted."));
     }
-    let prefix = format!("{}/", resource.path);
-    let ids = state.resources.children(api).filter(|(_, row)| row.path.starts_with(&prefix));
-    let mut ids: Vec<String> = ids.map(|(id, _)| id.to_owned()).collect();
+    let mut ids: Vec<String> =
+        descendants(state, api, &resource.id).iter().map(|row| row.id.clone()).collect();
     ids.push(resource.id.clone());
     for id in ids {
         state.resources.remove(&key(api, &id));
@@ -205,18 +206,30 @@ fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     }
     check_place(state, &api, &parent, part, &resource.id)?;
     resource.path = below(&parent, part);
-    move_descendants(state, &api, &old, &resource.path)?;
+    move_descendants(state, &api, &resource.id, &old, &resource.path)?;
     let shown = show(&resource, false);
     state.resources.put(key(&api, &resource.id), resource);
     Ok(Answer::Json(shown))
 }
 
-fn move_descendants(state: &mut State, api: &str, from: &str, to: &str) -> Result<(), Exception> {
-    let prefix = format!("{from}/");
-    let below = state.resources.children(api).filter(|(_, row)| row.path.starts_with(&prefix));
-    let below: Vec<Resource> = below.map(|(_, row)| row.clone()).collect();
+/// Everything below a resource, parents first.
+fn descendants<'s>(state: &'s State, api: &str, id: &str) -> Vec<&'s Resource> {
+    let children = |id: &str| state.resources.placed(key(api, &key(id, ""))).map(|(_, row)| row);
+    let mut found: Vec<&Resource> = children(id).collect();
+    let mut next = 0;
+    while let Some(row) = found.get(next) {
+        found.extend(children(&row.id));
+        next += 1;
+    }
+    found
+}
+
+/// Gives everything below a resource the path that follows from the resource's new one.
+fn move_descendants(state: &mut State, api: &str, id: &str, from: &str, to: &str) -> Result<(), Exception> {
+    let below: Vec<Resource> = descendants(state, api, id).into_iter().cloned().collect();
     for mut resource in below {
-        resource.path = format!("{to}/{}", &resource.path[prefix.len()..]);
+        let rest = resource.path.strip_prefix(from).unwrap_or_default();
+        resource.path = format!("{to}{rest}");
         check_length(&resource.path)?;
         state.resources.put(key(api, &resource.id), resource);
     }
