@@ -18,7 +18,7 @@ const STORED: &str = "\
 | logging, metrics and tracing of method settings, `accessLogSettings.destinationArn` | Ringway's own logs and metrics; the format of the access log is used |
 | authorizers | a method that uses one is not deployed |
 | resource policies | an API whose policy denies anything is not deployed |
-| `AWS`, `AWS_PROXY`, `https://`, `VPC_LINK`, `credentials`, `STREAM`, `tlsConfig` of integrations | such an API is not deployed |
+| integrations `AWS` and `AWS_PROXY`; `https://`, `VPC_LINK`, `credentials`, `STREAM`, `tlsConfig` of others | it is not deployed |
 | certificates and `securityPolicy` of domain names, client certificates | there is no TLS |
 | account settings, tags, documentation | kept and given back |
 
