@@ -292,6 +292,7 @@ fn compiles_if_it_loads(document: &str) -> bool {
         region: "us-east-1".into(),
         account_id: "000000000000".into(),
         execute_api_suffix: "amazonaws.com".into(),
+        path_addresses: false,
         default_log_format: "$context.requestId".into(),
     };
     if let Err(errors) = compile(&loaded.configuration, &settings, &mut Registry::new()) {

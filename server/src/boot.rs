@@ -117,6 +117,7 @@ fn compile_settings(process: &ProcessConfig) -> CompileSettings {
         region: process.region.clone(),
         account_id: process.account_id.clone(),
         execute_api_suffix: process.execute_api_suffix.clone(),
+        path_addresses: process.path_addresses,
         default_log_format: default_log_format.to_owned(),
     }
 }
@@ -249,7 +250,7 @@ async fn start(
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
     if let Some((opened, listener)) = control_plane.zip(control_listener) {
-        opened.start(listener, reload.clone())?;
+        opened.start(listener, reload.clone(), compile_settings(&process))?;
     }
     eprint!("{banner}");
     Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })

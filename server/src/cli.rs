@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Serve a sample pet store with a sample backend, and print curl lines to paste
     Demo(DemoArgs),
+    /// Print the operations of the AWS control plane as JSON
+    #[command(hide = true)]
+    AwsOperations,
 }
 
 const SERVE_HELP: &str = "\

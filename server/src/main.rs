@@ -6,6 +6,7 @@
 
 mod admin;
 mod admin_client;
+mod aws_operations;
 mod banner;
 mod boot;
 mod bounded;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Explain(arguments) => explain::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
+        cli::Command::AwsOperations => aws_operations::run(),
     };
     code.into()
 }

@@ -463,7 +463,27 @@ pub(crate) fn unix_seconds() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use ringway_core::model::DomainName;
+
     use super::*;
+
+    #[test]
+    fn nothing_is_in_a_file_and_in_the_control_plane() {
+        let api = |id: &str| Arc::new(Api { id: id.into(), name: id.into(), stages: Vec::new() });
+        let domain = |name: &str| DomainName { domain_name: name.into(), base_path_mappings: Vec::new() };
+        let files = Configuration { apis: vec![api("a"), api("b")], domain_names: vec![domain("x.example")] };
+        let other = Configuration { apis: vec![api("c")], domain_names: vec![domain("y.example")] };
+        let joined = join(&files, &other).unwrap();
+        assert_eq!((joined.apis.len(), joined.domain_names.len()), (3, 2));
+        let same = Configuration { apis: vec![api("b")], domain_names: vec![domain("x.example")] };
+        assert_eq!(
+            join(&files, &same).unwrap_err(),
+            [
+                "the API b is in an API file and in the control plane",
+                "the domain name x.example is in an API file and in the control plane"
+            ]
+        );
+    }
 
     #[test]
     fn outcomes_are_told_in_json() {

@@ -29,6 +29,11 @@ pub(crate) const TASKSET: Tool = Tool {
     why: "pins the proxy to one core and the load to another",
 };
 
+pub(crate) const PYTHON: Tool =
+    Tool { program: "python3", package: "python3", why: "runs the scripts that call the control plane" };
+pub(crate) const PIP: Tool =
+    Tool { program: "pip3", package: "python3-pip", why: "installs AWS's SDK for these scripts" };
+
 /// Installs every tool that is missing; says what and why. Without root it says what to type.
 pub(crate) fn ensure(tools: &[Tool]) -> Outcome<()> {
     let missing: Vec<&Tool> = tools.iter().filter(|tool| !is_present(tool.program)).collect();

@@ -13,6 +13,8 @@ use crate::{Outcome, cargo, host};
 
 /// How long a server may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often a server is asked whether it is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A directory of this run, gone with it.
 pub(crate) struct Scratch(PathBuf);
@@ -23,6 +25,15 @@ impl Scratch {
     pub(crate) fn new(name: &str) -> Outcome<Self> {
         let memory = PathBuf::from("/dev/shm");
         let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        Self::below(&place, name)
+    }
+
+    /// As [`Scratch::new`], beside what cargo builds: for what is about a disk.
+    pub(crate) fn on_disk(name: &str) -> Outcome<Self> {
+        Self::below(&cargo::target_directory()?, name)
+    }
+
+    fn below(place: &Path, name: &str) -> Outcome<Self> {
         let path = place.join(format!("ringway-{name}-{}", std::process::id()));
         fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Scratch(path))
@@ -103,9 +114,16 @@ impl Server {
                     ended.map_or("is not ready in time".to_owned(), |status| format!("ended: {status}"));
                 return Err(format!("{} {why}; it wrote:\n{}", self.name, self.written()));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK_EVERY);
         }
         Ok(())
+    }
+
+    /// Ends it with SIGKILL: it learns nothing of it.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// What it has written to stdout and stderr.
@@ -237,11 +255,13 @@ fn read_answer(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     }
 }
 
-fn head_length(answer: &[u8]) -> Option<usize> {
+/// Bytes of the head of an answer, once they are all there.
+pub(crate) fn head_length(answer: &[u8]) -> Option<usize> {
     answer.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
-fn content_length(head: &[u8]) -> Option<usize> {
+/// What a head says of the length of its body.
+pub(crate) fn content_length(head: &[u8]) -> Option<usize> {
     String::from_utf8_lossy(head).lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?

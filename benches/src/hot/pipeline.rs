@@ -212,6 +212,7 @@ fn snapshot() -> Snapshot {
         region: "us-east-1".into(),
         account_id: "123456789012".into(),
         execute_api_suffix: "amazonaws.com".into(),
+        path_addresses: false,
         default_log_format: PRESET_JSON.into(),
     };
     compile(&configuration, &settings, &mut Registry::new()).expect("a valid configuration")

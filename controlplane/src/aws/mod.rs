@@ -18,7 +18,7 @@ pub mod wire;
 pub use call::Request;
 pub use deploy::Serving;
 pub use exception::{Exception, ExceptionType};
-pub use operation::Operation;
+pub use operation::{Body, Operation};
 pub use state::State;
 pub use table::Write;
 
@@ -66,6 +66,23 @@ pub struct Handled {
     pub writes: Vec<Write>,
     /// Whether what is served may have changed.
     pub serving_changed: bool,
+    /// What the host has to run for its answer; [`Handled::response`] is only the status then.
+    pub test_invocation: Option<Box<TestInvocation>>,
+}
+
+/// One request to an API that is nowhere served, see TestInvokeMethod.
+#[derive(Debug)]
+pub struct TestInvocation {
+    /// The API with the one method, on a stage of its own.
+    pub api: ringway_core::model::Api,
+    /// `GET`, …
+    pub method: String,
+    /// `/test-invoke-stage/pets?x=1`
+    pub target: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
 }
 
 /// All operations of the service, each *supported* or *refused*.
@@ -95,14 +112,20 @@ impl ControlPlane {
     /// Answers a request at `now`, in seconds since 1970. A refused one leaves nothing behind.
     pub fn handle(&mut self, request: &Request<'_>, now: i64) -> Handled {
         match self.answer(request, now) {
-            Ok(response) => Handled {
+            Ok((response, test_invocation)) => Handled {
                 response,
                 writes: self.state.writes(),
                 serving_changed: self.state.serving_changed(),
+                test_invocation,
             },
             Err(exception) => {
                 self.state.roll_back();
-                Handled { response: exception.response(), writes: Vec::new(), serving_changed: false }
+                Handled {
+                    response: exception.response(),
+                    writes: Vec::new(),
+                    serving_changed: false,
+                    test_invocation: None,
+                }
             }
         }
     }
@@ -117,7 +140,11 @@ impl ControlPlane {
         self.state.roll_back();
     }
 
-    fn answer(&mut self, request: &Request<'_>, now: i64) -> Result<Response, Exception> {
+    fn answer(
+        &mut self,
+        request: &Request<'_>,
+        now: i64,
+    ) -> Result<(Response, Option<Box<TestInvocation>>), Exception> {
         let (operation, path) = operation::find(request)?;
         let action = match operation.support {
             Support::Supported(action) => action,
@@ -129,8 +156,12 @@ impl ControlPlane {
             }
         };
         let call = Call::new(operation, path, request, now)?;
-        let answer = action(&mut self.state, &call)?;
-        Ok(answer.into_response(operation.status))
+        match action(&mut self.state, &call)? {
+            Answer::TestInvoke(invocation) => {
+                Ok((Answer::Empty.into_response(operation.status), Some(invocation)))
+            }
+            answer => Ok((answer.into_response(operation.status), None)),
+        }
     }
 }
 
@@ -142,6 +173,8 @@ pub(crate) enum Answer {
     Empty,
     /// A document of its own type: an export.
     Document { content_type: String, file_name: String, body: Vec<u8> },
+    /// What the host has to run.
+    TestInvoke(Box<TestInvocation>),
 }
 
 impl Answer {
@@ -159,7 +192,7 @@ impl Answer {
             body: Vec::new(),
         };
         match self {
-            Answer::Empty => empty,
+            Answer::Empty | Answer::TestInvoke(_) => empty,
             Answer::Json(value) => Response {
                 content_type: "application/json".to_owned(),
                 body: value.to_string().into_bytes(),

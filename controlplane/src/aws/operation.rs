@@ -85,7 +85,12 @@ pub(crate) fn find(request: &Request<'_>) -> Result<(&'static Operation, PathPar
         }
     }
     found.ok_or_else(|| {
-        let message = format!("no operation of apigateway has the method {} and this path", request.method);
+        // The two services share their address and the name they are signed for.
+        let message = match path.starts_with("/v2/") {
+            true => "apigatewayv2 (HTTP and WebSocket APIs) is not built yet: only apigateway (REST APIs) is"
+                .to_owned(),
+            false => format!("no operation of apigateway has the method {} and this path", request.method),
+        };
         Exception::new(ExceptionType::UnknownOperation, message)
     })
 }

@@ -8,6 +8,9 @@ use super::exception::{Exception, Violation};
 /// AWS's own list, in its order.
 const OPS: &str = "add, remove, move, test, replace, copy";
 
+/// More than any path of the service has.
+const SEGMENTS: usize = 16;
+
 /// `op`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -126,10 +129,11 @@ fn operation(
         return Ok(None);
     };
     let path = members.text("path")?.unwrap_or("null").to_owned();
+    // No known path has as many; the rest would be split for nothing.
     let unescape = |segment: &str| segment.replace("~1", "/").replace("~0", "~");
     Ok(Some(PatchOperation {
         op,
-        segments: path.strip_prefix('/').unwrap_or(&path).split('/').map(unescape).collect(),
+        segments: path.strip_prefix('/').unwrap_or(&path).splitn(SEGMENTS, '/').map(unescape).collect(),
         path,
         value: members.text("value")?.map(str::to_owned),
         from: members.text("from")?.map(str::to_owned),

@@ -18,7 +18,11 @@ pub(super) fn resolve<'s>(
         apply_overrides(exchange);
     }
     let path = exchange.path();
-    let place = snapshot.hosts.find(exchange.host(), path).ok_or(GatewayError::Forbidden)?;
+    let hosts = &snapshot.hosts;
+    let place = hosts
+        .find(exchange.host(), path)
+        .or_else(|| hosts.find_path_address(exchange.host(), path))
+        .ok_or(GatewayError::Forbidden)?;
     let mut index = place.stage;
     let share = snapshot.stages[index as usize].canary_share;
     // The canary of a stage is the next of the snapshot.

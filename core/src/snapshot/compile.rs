@@ -24,8 +24,17 @@ pub struct CompileSettings {
     pub account_id: String,
     /// `amazonaws.com`: APIs answer `{api}.execute-api.{region}.{suffix}`.
     pub execute_api_suffix: String,
+    /// Whether hosts that name no API take paths that do.
+    pub path_addresses: bool,
     /// Access-log format of stages without their own.
     pub default_log_format: String,
+}
+
+impl CompileSettings {
+    /// The host that an API has by itself, as the host map has it.
+    fn own_host(&self, api: &str) -> String {
+        format!("{api}.execute-api.{}.{}", self.region, self.execute_api_suffix).to_ascii_lowercase()
+    }
 }
 
 /// What a compilation leaves for the next one: the stages of each API, to be used again where it is the same.
@@ -83,6 +92,9 @@ fn compile_after(
             account_id: settings.account_id.as_str().into(),
         },
     };
+    if settings.path_addresses {
+        compiler.snapshot.hosts.allow_path_addresses(&settings.own_host(""));
+    }
     let mut stages_of = HashMap::new();
     let mut apis = HashMap::with_capacity(configuration.apis.len());
     for api in &configuration.apis {
@@ -141,11 +153,8 @@ impl Compiler<'_> {
             let stage = api.stages.iter().find(|stage| *stage.stage_name.as_bytes() == **name);
             stage.is_none_or(|stage| !stage.deployment.rest_api.disable_execute_api_endpoint)
         });
-        let host =
-            format!("{}.execute-api.{}.{}", api.id, self.settings.region, self.settings.execute_api_suffix);
-        self.snapshot
-            .hosts
-            .insert(&host.to_ascii_lowercase(), vec![(String::new(), MappedTo::Named(reached))]);
+        let host = self.settings.own_host(&api.id);
+        self.snapshot.hosts.insert(&host, vec![(String::new(), MappedTo::Named(reached))]);
         stages
     }
 

@@ -50,6 +50,7 @@ fn settings() -> CompileSettings {
         region: "us-east-1".into(),
         account_id: "123456789012".into(),
         execute_api_suffix: "amazonaws.com".into(),
+        path_addresses: false,
         default_log_format: "$context.requestId".into(),
     }
 }

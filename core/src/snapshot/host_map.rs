@@ -21,7 +21,13 @@ pub struct HostMap {
     wildcard: AHashMap<Box<[u8]>, u32>,
     any: Option<u32>,
     domains: Vec<Domain>,
+    /// What follows the id of an API in the host that it has by itself, where paths may name the API instead.
+    path_addresses: Option<Box<[u8]>>,
 }
+
+/// Paths that begin with an API and a stage, as emulators of AWS have them; and what stands before the resource.
+const PATH_ADDRESSES: [(&[u8], &[u8]); 2] =
+    [(b"/restapis/", b"/_user_request_"), (b"/_aws/execute-api/", b"")];
 
 /// The base path mappings of one host.
 #[derive(Debug, Default)]
@@ -67,17 +73,51 @@ impl HostMap {
         self.domain(host)?.find(path)
     }
 
+    /// Takes paths that name an API and a stage on hosts that name none; `suffix` is what follows the id of an API in its own host.
+    pub fn allow_path_addresses(&mut self, suffix: &str) {
+        self.path_addresses = Some(suffix.as_bytes().into());
+    }
+
+    /// As [`find`](HostMap::find), which has found nothing, for `/restapis/{api}/{stage}/_user_request_/…` and
+    /// `/_aws/execute-api/{api}/{stage}/…`: the API answers as it does on its own host.
+    #[cold]
+    pub fn find_path_address(&self, host: &[u8], path: &[u8]) -> Option<Place> {
+        let suffix = self.path_addresses.as_deref()?;
+        if self.named(without_port(host)).is_some() {
+            return None;
+        }
+        PATH_ADDRESSES.iter().find_map(|(prefix, marker)| {
+            let api = path.strip_prefix(*prefix)?;
+            let api = &api[..memchr::memchr(b'/', api).unwrap_or(api.len())];
+            let mut own = [0; HOST_BYTES_MAX];
+            let own = own.get_mut(..api.len() + suffix.len())?;
+            own[..api.len()].copy_from_slice(api);
+            own[api.len()..].copy_from_slice(suffix);
+            let domain = &self.domains[*self.exact.get(&*own)? as usize];
+            let from = prefix.len() + api.len();
+            let place = domain.find(&path[from..])?;
+            let rest = &path[from + place.resource_from..];
+            let resource =
+                rest.strip_prefix(*marker).filter(|rest| matches!(rest.first(), None | Some(b'/')))?;
+            Some(Place { stage: place.stage, resource_from: path.len() - resource.len() })
+        })
+    }
+
     #[inline]
     fn domain(&self, host: &[u8]) -> Option<&Domain> {
-        let host = without_port(host);
+        self.named(without_port(host)).or(self.any).map(|index| &self.domains[index as usize])
+    }
+
+    /// The domain of this very name, or of a wildcard.
+    #[inline]
+    fn named(&self, host: &[u8]) -> Option<u32> {
         if host.len() > HOST_BYTES_MAX {
-            return self.any.map(|index| &self.domains[index as usize]);
+            return None;
         }
-        let index = match self.exact.get(host) {
+        match self.exact.get(host) {
             Some(index) => Some(*index),
             None => self.find_lowercased(host),
-        };
-        index.or(self.any).map(|index| &self.domains[index as usize])
+        }
     }
 
     /// The first look-up failed: the name may be in capitals, or match a wildcard.
@@ -222,5 +262,50 @@ mod tests {
         assert_eq!(map.find(b"127.0.0.1:8080", b"/v1/x"), Some(Place { stage: 9, resource_from: 3 }));
         assert_eq!(map.find(b"[::1]:8080", b"/v2"), None);
         assert_eq!(map.find(&[b'a'; 400], b"/v1").unwrap().stage, 9);
+    }
+
+    #[test]
+    fn paths_name_apis_only_where_they_may_and_the_host_does_not() {
+        let found = |map: &HostMap, host: &str, path: &str| {
+            let place = map.find_path_address(host.as_bytes(), path.as_bytes())?;
+            Some((place.stage, &path[place.resource_from..] == "/pets/7"))
+        };
+        let (local, user) = ("/_aws/execute-api/a1/dev/pets/7", "/restapis/a1/prod/_user_request_/pets/7");
+        let mut map = map();
+        assert_eq!(found(&map, "127.0.0.1:8080", local), None, "it has to be allowed");
+        map.allow_path_addresses(".execute-api.us-east-1.amazonaws.com");
+        assert_eq!(found(&map, "127.0.0.1:8080", local), Some((6, true)));
+        assert_eq!(found(&map, "", user), Some((7, true)));
+        assert_eq!(
+            map.find_path_address(b"x", b"/restapis/a1/dev/_user_request_").unwrap().resource_from,
+            31
+        );
+        assert_eq!(map.find_path_address(b"x", b"/_aws/execute-api/a1/dev").unwrap().resource_from, 24);
+        for path in [
+            "/restapis/a1/prod/pets/7",
+            "/restapis/a1/prod/_user_request_X/pets/7",
+            "/restapis/a1/_user_request_/pets/7",
+            "/restapis/a1/test/_user_request_/pets/7",
+            "/restapis/a2/prod/_user_request_/pets/7",
+            "/restapis//prod/_user_request_/pets/7",
+            "/restapis/",
+            "/_aws/execute-api/a1",
+            "/_aws/execute-api/",
+            "/x/restapis/a1/prod/_user_request_/pets/7",
+        ] {
+            assert_eq!(found(&map, "127.0.0.1", path), None, "{path}");
+        }
+        let long = format!("/restapis/{}/prod/_user_request_/pets/7", "a".repeat(300));
+        assert_eq!(found(&map, "127.0.0.1", &long), None);
+        for host in [
+            "api.example.com",
+            "API.example.com:80",
+            "x.example.com",
+            "a1.execute-api.us-east-1.amazonaws.com",
+        ] {
+            assert_eq!(found(&map, host, user), None, "{host} names an API");
+        }
+        map.insert("*", vec![("v1".into(), stage(9))]);
+        assert_eq!(found(&map, "127.0.0.1", user), Some((7, true)), "any host is no name");
     }
 }

@@ -12,14 +12,16 @@ use axum::response::Response;
 use futures_core::Stream;
 use ringway_controlplane::aws::{self, Exception, ExceptionType};
 use ringway_core::ids::{IdSource, RequestId};
+use ringway_core::snapshot::CompileSettings;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use super::sigv4::{Refusal, Signed, Verifier};
 use super::throttle::Throttle;
-use super::writer::Job;
+use super::writer::{Answered, Job};
 use crate::bounded::Bounded;
+use crate::invoke::test_method;
 use crate::reload::unix_seconds;
 use crate::web_page;
 
@@ -43,6 +45,8 @@ pub(super) struct Front {
     pub(super) throttle: Option<Mutex<Throttle>>,
     pub(super) ids: Mutex<IdSource>,
     pub(super) jobs: mpsc::Sender<Job>,
+    /// For test invocations.
+    pub(super) compile: CompileSettings,
 }
 
 /// Serves for as long as the process lives.
@@ -124,7 +128,15 @@ impl Front {
             return too_many();
         }
         let ended = || Exception::new(ExceptionType::Internal, "Service Unavailable").response();
-        answer.await.unwrap_or_else(|_| ended())
+        match answer.await {
+            Ok(Answered::Response(response)) => response,
+            Ok(Answered::TestInvoke(invocation)) => {
+                let settings = self.compile.clone();
+                let run = move || test_method::run(*invocation, &settings);
+                tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| ended())
+            }
+            Err(_) => ended(),
+        }
     }
 }
 

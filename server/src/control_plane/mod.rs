@@ -20,6 +20,7 @@ use ringway_controlplane::aws::{ControlPlane, Settings};
 use ringway_controlplane::process::{ControlPlaneConfig, ProcessConfig};
 use ringway_core::ids::IdSource;
 use ringway_core::model::Configuration;
+use ringway_core::snapshot::CompileSettings;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -72,6 +73,8 @@ pub(crate) fn open(process: &ProcessConfig, insecure_no_auth: bool) -> Result<Op
     let serving = writer::configuration(&mut plane).map_err(|messages| {
         format!("the store {} cannot be served: {}", config.store.display(), messages.join("; "))
     })?;
+    // What was built to be served is there for the next time.
+    plane.commit();
     let throttle = Throttle::new(config.requests_per_second, config.burst, Instant::now());
     Ok(Some(Opened { listen, plane, store, access, throttle, serving }))
 }
@@ -117,7 +120,12 @@ impl Opened {
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub(crate) fn start(self, listener: std::net::TcpListener, reload: ReloadHandle) -> Result<(), String> {
+    pub(crate) fn start(
+        self,
+        listener: std::net::TcpListener,
+        reload: ReloadHandle,
+        compile: CompileSettings,
+    ) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("the control plane cannot start: {error}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -131,7 +139,7 @@ impl Opened {
         let mut seed = [0; 8];
         random(&mut seed);
         let ids = Mutex::new(IdSource::new(u64::from_ne_bytes(seed)));
-        let front = Front { access, throttle: throttle.map(Mutex::new), ids, jobs };
+        let front = Front { access, throttle: throttle.map(Mutex::new), ids, jobs, compile };
         let serve = move || {
             runtime.block_on(async {
                 match TcpListener::from_std(listener) {

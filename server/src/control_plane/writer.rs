@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use ringway_controlplane::aws::{ControlPlane, Exception, ExceptionType, Handled, Request, Response, Write};
+use ringway_controlplane::aws::{
+    ControlPlane, Exception, ExceptionType, Handled, Request, Response, TestInvocation, Write,
+};
 use ringway_core::model::Configuration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,7 +19,14 @@ pub(super) struct Job {
     pub(super) query: String,
     pub(super) accept: String,
     pub(super) body: Vec<u8>,
-    pub(super) answer: oneshot::Sender<Response>,
+    pub(super) answer: oneshot::Sender<Answered>,
+}
+
+/// What a request came to.
+pub(super) enum Answered {
+    Response(Response),
+    /// Its answer takes a call of a backend, for which no other request should wait.
+    TestInvoke(Box<TestInvocation>),
 }
 
 pub(super) struct Writer {
@@ -45,12 +54,16 @@ impl Writer {
         }
     }
 
-    fn respond(&mut self, request: &Request<'_>) -> Response {
-        let Handled { response, writes, serving_changed } = self.plane.handle(request, unix_seconds() as i64);
-        if writes.is_empty() {
-            return response;
+    fn respond(&mut self, request: &Request<'_>) -> Answered {
+        let Handled { response, writes, serving_changed, test_invocation } =
+            self.plane.handle(request, unix_seconds() as i64);
+        if let Some(invocation) = test_invocation {
+            return Answered::TestInvoke(invocation);
         }
-        match self.keep(writes, serving_changed) {
+        if writes.is_empty() {
+            return Answered::Response(response);
+        }
+        Answered::Response(match self.keep(writes, serving_changed) {
             Ok(()) => {
                 self.plane.commit();
                 response
@@ -59,7 +72,7 @@ impl Writer {
                 self.plane.roll_back();
                 exception.response()
             }
-        }
+        })
     }
 
     /// Stores the draft, and has it served where what is served changes.

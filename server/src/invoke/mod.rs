@@ -3,6 +3,7 @@
 //! It is the pipeline that serves, with an integration that is called over an ordinary socket.
 
 mod backend;
+pub(crate) mod test_method;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -38,8 +39,17 @@ pub(crate) fn run(arguments: &InvokeArgs) -> u8 {
         }
     };
     let request = request(arguments, &host);
-    match invoke(&snapshot, &request, arguments) {
-        Ok(()) => 0,
+    // What no header of the command line says is not part of the request that was asked for.
+    let is_given = |name: &str| {
+        let names = arguments.headers.iter().map(|line| line.split(':').next().unwrap_or_default());
+        names.into_iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    let own: Vec<&str> = ["Host", "Content-Length"].into_iter().filter(|name| !is_given(name)).collect();
+    match invoke(&snapshot, &request, &own) {
+        Ok(invoked) => {
+            print!("{}", invoked.log);
+            0
+        }
         Err(message) => {
             eprintln!("ringway: {message}");
             EXIT_UNAVAILABLE
@@ -53,6 +63,7 @@ fn snapshot(configuration: Configuration, file: &Path) -> Result<(Snapshot, Stri
         region: "us-east-1".into(),
         account_id: "000000000000".into(),
         execute_api_suffix: "amazonaws.com".into(),
+        path_addresses: false,
         default_log_format: PRESET_JSON.into(),
     };
     let [api] = configuration.apis.as_slice() else {
@@ -82,7 +93,16 @@ fn request(arguments: &InvokeArgs, host: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn invoke(snapshot: &Snapshot, bytes: &[u8], arguments: &InvokeArgs) -> Result<(), String> {
+/// What came of a request.
+pub(crate) struct Invoked {
+    /// The execution log.
+    pub(crate) log: String,
+    /// The head of the answer, and its body.
+    pub(crate) answer: Vec<u8>,
+}
+
+/// Runs a request. `own` are the header fields that are not part of what was asked for.
+pub(crate) fn invoke(snapshot: &Snapshot, bytes: &[u8], own: &[&str]) -> Result<Invoked, String> {
     let (mut head, mut answer) = (RequestHead::default(), ResponseHead::default());
     match parse_request(bytes, &mut Scan::default(), &HeadLimits::default(), &mut head) {
         Ok(Parsed::Complete) => {}
@@ -93,15 +113,7 @@ fn invoke(snapshot: &Snapshot, bytes: &[u8], arguments: &InvokeArgs) -> Result<(
     let mut exchange = Exchange::new(bytes, &head, &mut answer, IdSource::new(now).next_id());
     exchange.source_ip = b"127.0.0.1";
     exchange.unix_millis = now;
-    // What no header of the command line says is not part of the request that was asked for.
-    let is_given = |name: &str| {
-        arguments
-            .headers
-            .iter()
-            .any(|line| line.split(':').next().unwrap_or_default().eq_ignore_ascii_case(name))
-    };
-    let own: Vec<&str> = ["Host", "Content-Length"].into_iter().filter(|name| !is_given(name)).collect();
-    let log = begin_log(snapshot, &mut exchange, &own);
+    let log = begin_log(snapshot, &mut exchange, own);
     let env = SocketEnv { snapshot, log: &log, date: RefCell::default() };
     let served = {
         let served = pin!(serve_explained(&env, snapshot, &mut exchange, &log));
@@ -111,14 +123,14 @@ fn invoke(snapshot: &Snapshot, bytes: &[u8], arguments: &InvokeArgs) -> Result<(
         };
         served
     };
-    if let Served::Streaming(lease) = served
-        && let Err(message) =
-            backend::body(BodyDecoder::new(exchange.answer.body), &lease[exchange.answer.len..])
-    {
-        log.failure(&message);
+    let mut answer = std::mem::take(&mut exchange.out);
+    if let Served::Streaming(lease) = served {
+        match backend::body(BodyDecoder::new(exchange.answer.body), &lease[exchange.answer.len..]) {
+            Ok(body) => answer.extend_from_slice(&body),
+            Err(message) => log.failure(&message),
+        }
     }
-    print!("{}", log.text());
-    Ok(())
+    Ok(Invoked { log: log.text(), answer })
 }
 
 /// An integration over a socket of the standard library.

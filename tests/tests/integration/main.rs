@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod aws;
 mod bad_messages;
 mod bodies;
 mod command_line;

@@ -233,6 +233,7 @@ pub(crate) fn compile_settings() -> CompileSettings {
         region: "us-east-1".into(),
         account_id: "123456789012".into(),
         execute_api_suffix: "amazonaws.com".into(),
+        path_addresses: false,
         default_log_format: LOG_FORMAT.into(),
     }
 }

@@ -274,7 +274,7 @@ connectionsMax = 9500
     }
 
     /// A handful of routes; the load asks for `/pets/{petId}`.
-    fn openapi(&self) -> String {
+    pub(crate) fn openapi(&self) -> String {
         let proxy = |path: &str, parameters: &[&str]| {
             let filled: serde_json::Map<String, serde_json::Value> = parameters
                 .iter()

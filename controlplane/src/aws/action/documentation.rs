@@ -276,8 +276,7 @@ fn import_parts(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception>
     if mode == "overwrite" {
         state.documentation_parts.remove_children(&api);
     }
-    let ids: Vec<String> =
-        parts.iter().map(|part| deploy::documentation_part(state, &api, part).id).collect();
+    let ids = deploy::documentation_parts(state, &api, &parts);
     let mut answer = json!({ "ids": ids });
     if !warnings.is_empty() {
         answer["warnings"] = json!(warnings);

@@ -226,3 +226,15 @@ fn times() {
         assert_eq!(super::date_time(seconds), expected);
     }
 }
+
+#[test]
+fn a_path_may_have_thousands_of_parts_but_not_make_gigabytes_of_resources() {
+    let mut plane = control_plane();
+    let deep = |parts: usize| document(json!({}), json!({"/a".repeat(parts): {"get": operation()}}));
+    let api = good(&mut plane, "POST", "/restapis?mode=import", deep(2000));
+    let id = api["id"].as_str().unwrap();
+    assert_eq!(plane.state().resources.children(id).count(), 2001);
+    let (_, message) = refused(&mut plane, "PUT", &format!("/restapis/{id}"), deep(5000));
+    assert!(message.ends_with("the paths of all resources have more than 6291456 bytes"), "{message}");
+    assert_eq!(plane.state().resources.children(id).count(), 2001);
+}

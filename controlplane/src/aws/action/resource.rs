@@ -1,5 +1,6 @@
 //! Resources (tables.md §8.2).
 
+use ringway_core::limits::URL_BYTES_MAX;
 use serde_json::{Value, json};
 
 use crate::aws::call::Call;
@@ -92,6 +93,7 @@ fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
 /// Whether a resource named `part` may lie below `parent`; `id` is the resource itself, where it is there already.
 fn check_place(state: &State, api: &str, parent: &Resource, part: &str, id: &str) -> Result<(), Exception> {
     check_part(part)?;
+    check_length(&below(parent, part))?;
     if let Some(greedy) = parent.path_part.as_deref().filter(|part| part.ends_with("+}")) {
         let message = format!("Cannot create a child of a resource with a greedy path variable: {greedy}");
         return Err(Exception::bad_request(message));
@@ -122,6 +124,16 @@ fn check_part(part: &str) -> Result<(), Exception> {
     Err(Exception::bad_request(
         "Resource's path part only allow a-zA-Z0-9._-:, or a valid greedy path variable and curly braces at the beginning and the end.",
     ))
+}
+
+/// What is longer could never be called; and renaming a resource copies its name into every path below. The words are ours.
+fn check_length(path: &str) -> Result<(), Exception> {
+    match path.len() <= URL_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Exception::bad_request(format!(
+            "The path of a resource can be at most {URL_BYTES_MAX} characters, which is the most that a URL may have"
+        ))),
+    }
 }
 
 fn below(parent: &Resource, part: &str) -> String {
@@ -193,20 +205,22 @@ fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     }
     check_place(state, &api, &parent, part, &resource.id)?;
     resource.path = below(&parent, part);
-    move_descendants(state, &api, &old, &resource.path);
+    move_descendants(state, &api, &old, &resource.path)?;
     let shown = show(&resource, false);
     state.resources.put(key(&api, &resource.id), resource);
     Ok(Answer::Json(shown))
 }
 
-fn move_descendants(state: &mut State, api: &str, from: &str, to: &str) {
+fn move_descendants(state: &mut State, api: &str, from: &str, to: &str) -> Result<(), Exception> {
     let prefix = format!("{from}/");
     let below = state.resources.children(api).filter(|(_, row)| row.path.starts_with(&prefix));
     let below: Vec<Resource> = below.map(|(_, row)| row.clone()).collect();
     for mut resource in below {
         resource.path = format!("{to}/{}", &resource.path[prefix.len()..]);
+        check_length(&resource.path)?;
         state.resources.put(key(api, &resource.id), resource);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -245,6 +259,10 @@ mod tests {
         let rename = json!({"patchOperations": [{"op": "replace", "path": "/pathPart", "value": "cats"}]});
         assert_eq!(good(&mut plane, "PATCH", &format!("{resources}/{pets}"), rename)["path"], "/cats");
         assert_eq!(good(&mut plane, "GET", &format!("{resources}/{pet}"), json!(null))["path"], "/cats/{id}");
+        let long =
+            json!({"patchOperations": [{"op": "replace", "path": "/pathPart", "value": "a".repeat(10_236)}]});
+        let (_, told) = refused(&mut plane, "PATCH", &format!("{resources}/{pets}"), long);
+        assert!(told.starts_with("The path of a resource can be at most 10240 characters"), "{told}");
         let cyclic = json!({"patchOperations": [{"op": "replace", "path": "/parentId", "value": pet}]});
         assert_eq!(
             refused(&mut plane, "PATCH", &format!("{resources}/{pets}"), cyclic).1,

@@ -16,6 +16,17 @@ const JSON: &str = "application/json";
 /// # Errors
 /// Says what no OpenAPI document can say.
 pub(super) fn document(state: &State, api: &RestApi) -> Result<Json, Vec<String>> {
+    let mut resources: Vec<&Resource> = state.resources.children(&api.id).map(|(_, row)| row).collect();
+    resources.sort_by(|a, b| a.path.cmp(&b.path));
+    document_of(state, api, &resources)
+}
+
+/// As [`document`], with these resources in this order.
+pub(super) fn document_of(
+    state: &State,
+    api: &RestApi,
+    resources: &[&Resource],
+) -> Result<Json, Vec<String>> {
     let mut writer = Writer::new(state, &api.id);
     let mut root = Json::object();
     root.insert("openapi", "3.0.1");
@@ -24,8 +35,6 @@ pub(super) fn document(state: &State, api: &RestApi) -> Result<Json, Vec<String>
         root.insert("tags", tags(&api.tags));
     }
     writer.root_extensions(state, api, &mut root);
-    let mut resources: Vec<&Resource> = state.resources.children(&api.id).map(|(_, row)| row).collect();
-    resources.sort_by(|a, b| a.path.cmp(&b.path));
     let mut paths = Json::object();
     for resource in resources {
         paths.insert(resource.path.as_str(), writer.path_item(resource));

@@ -1,6 +1,6 @@
 //! From an imported API to rows (tables.md §10.1). Ids of what was there before and has the same name stay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ringway_core::model::{self, Authorization, ConnectionType, IntegrationType, ResponseTransferMode};
 
@@ -11,6 +11,7 @@ use crate::aws::wire::{
     Authorizer, DocumentationPart, DocumentationPartLocation, GatewayResponse, Integration,
     IntegrationResponse, Method, MethodResponse, Model, RequestValidator, Resource, TlsConfig,
 };
+use crate::document::FILE_BYTES_MAX;
 use crate::json::Json;
 
 /// The template of a gateway response that has none of its own (recorded, tables.md §8.6).
@@ -67,11 +68,13 @@ pub(crate) fn write(
     if !writer.errors.is_empty() {
         return Err(writer.errors);
     }
+    let without_integration: HashSet<_> =
+        imported.without_integration.iter().map(|(path, verb)| (path.as_str(), *verb)).collect();
     for resource in &rest_api.resources {
         for method in &resource.methods {
             let mut row = writer.method(method);
             let id = tree.id(&resource.path);
-            if !imported.without_integration.contains(&(resource.path.clone(), method.http_method)) {
+            if !without_integration.contains(&(resource.path.as_str(), method.http_method)) {
                 let place = format!("{} {}", row.http_method, resource.path);
                 row.method_integration = Some(writer.integration(&method.integration, id, &place));
             }
@@ -89,13 +92,16 @@ struct Tree {
     changed: Vec<String>,
     /// The variable part below each path.
     variables: BTreeMap<String, String>,
+    /// Of all paths.
+    bytes: usize,
 }
 
 impl Tree {
     fn of(state: &State, api: &str) -> Self {
         let rows: BTreeMap<_, _> =
             state.resources.children(api).map(|(_, row)| (row.path.clone(), row.clone())).collect();
-        let mut tree = Tree { rows, changed: Vec::new(), variables: BTreeMap::new() };
+        let bytes = rows.keys().map(String::len).sum();
+        let mut tree = Tree { rows, changed: Vec::new(), variables: BTreeMap::new(), bytes };
         for path in tree.rows.keys() {
             let (parent, part) = split(path);
             if part.starts_with('{') {
@@ -105,13 +111,23 @@ impl Tree {
         tree
     }
 
-    /// Adds a resource, and those above it (tables.md §8.2).
+    /// Adds a resource, and those above it: from the deepest that is there downwards, because a path may have thousands of parts.
     fn add(&mut self, state: &mut State, ids: &Ids, path: &str) -> Result<(), String> {
-        if self.rows.contains_key(path) {
-            return Ok(());
+        let inner = path.match_indices('/').skip(1).map(|(end, _)| end);
+        let ends: Vec<usize> = inner.chain([path.len()]).collect();
+        let known = ends.iter().rposition(|end| self.rows.contains_key(&path[..*end]));
+        let missing = known.map_or(0, |known| known + 1);
+        ends[missing..].iter().try_for_each(|end| self.add_one(state, ids, &path[..*end]))
+    }
+
+    /// Adds a resource whose parent is there (tables.md §8.2).
+    fn add_one(&mut self, state: &mut State, ids: &Ids, path: &str) -> Result<(), String> {
+        self.bytes += path.len();
+        if self.bytes > FILE_BYTES_MAX {
+            // A deployment could not hold them, and a small document can name very many.
+            return Err(format!("the paths of all resources have more than {FILE_BYTES_MAX} bytes"));
         }
         let (parent, part) = split(path);
-        self.add(state, ids, parent)?;
         let greedy = split(parent).1;
         if greedy.ends_with("+}") {
             return Err(format!("Cannot create a child of a resource with a greedy path variable: {greedy}"));
@@ -209,9 +225,7 @@ impl Writer<'_> {
             let row = gateway_response(response);
             state.gateway_responses.put(key(self.api, &row.response_type), row);
         }
-        for part in &api.documentation_parts {
-            documentation_part(state, self.api, part);
-        }
+        documentation_parts(state, self.api, &api.documentation_parts);
     }
 
     fn method(&self, method: &model::Method) -> Method {
@@ -364,18 +378,22 @@ fn gateway_response(response: &model::GatewayResponse) -> GatewayResponse {
     }
 }
 
-/// Puts a documentation part at its location; one that is there keeps its id.
-pub(crate) fn documentation_part(
+/// Puts documentation parts at their locations; one that is there keeps its id. Yields their ids.
+pub(crate) fn documentation_parts(
     state: &mut State,
     api: &str,
-    part: &model::DocumentationPart,
-) -> DocumentationPart {
-    let location = location(&part.location);
-    let known = state.documentation_parts.children(api).find(|(_, row)| row.location == location);
-    let id = known.map(|(id, _)| id.to_owned()).unwrap_or_else(|| state.ids.short());
-    let row = DocumentationPart { id, location, properties: part.properties.clone() };
-    state.documentation_parts.put(key(api, &row.id), row.clone());
-    row
+    parts: &[model::DocumentationPart],
+) -> Vec<String> {
+    let rows = state.documentation_parts.children(api);
+    let mut ids: HashMap<_, _> = rows.map(|(id, row)| (row.location.clone(), id.to_owned())).collect();
+    let mut put = |part: &model::DocumentationPart| {
+        let location = location(&part.location);
+        let id = ids.entry(location.clone()).or_insert_with(|| state.ids.short()).clone();
+        let row = DocumentationPart { id: id.clone(), location, properties: part.properties.clone() };
+        state.documentation_parts.put(key(api, &id), row);
+        id
+    };
+    parts.iter().map(&mut put).collect()
 }
 
 fn location(text: &str) -> DocumentationPartLocation {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ringway_core::model;
 
 use super::table::key;
-use super::wire::{FrozenApi, RestApi, Texts};
+use super::wire::{FrozenApi, Method, Resource, RestApi, Texts};
 use super::{Exception, State};
 use crate::Issue;
 use crate::openapi::{self, ImportOptions, Imported};
@@ -23,13 +23,15 @@ mod round_trip_tests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use from_model::{Ids, documentation_part, write};
+pub(crate) use from_model::{Ids, documentation_parts, write};
 pub(crate) use place::{Part, Place, plain};
 pub(crate) use serving::Served;
 pub use serving::Serving;
 
 /// The name of frozen documents in issues, which nobody sees.
 const FILE: &str = "api.json";
+/// The stage of test invocations, by AWS's name.
+pub(crate) const TEST_STAGE: &str = "test-invoke-stage";
 
 /// A deployment as it is served.
 #[derive(Debug)]
@@ -70,15 +72,61 @@ pub(crate) fn freeze(state: &mut State, api: &RestApi, id: &str) -> Result<(), E
     let resource_ids = resources.map(|(_, row)| (row.path.clone(), row.id.clone())).collect();
     let key = key(&api.id, id);
     state.frozen_apis.put(key.as_str(), FrozenApi { document: document.to_compact(), resource_ids });
-    deployed(state, &api.id, id).map_err(|issues| {
-        let told = |issue: &Issue| match Place::of(issue) {
-            Some(place) => format!("{place}: {}", plain(&issue.message)),
-            None if issue.pointer.is_empty() => plain(&issue.message).to_owned(),
-            None => format!("{}: {}", issue.pointer, plain(&issue.message)),
-        };
-        refused(&issues.iter().map(told).collect::<Vec<_>>())
-    })?;
+    deployed(state, &api.id, id).map_err(|issues| refused(&issues.iter().map(told).collect::<Vec<_>>()))?;
     Ok(())
+}
+
+/// What is wrong, at the method that it concerns.
+fn told(issue: &Issue) -> String {
+    match Place::of(issue) {
+        Some(place) => format!("{place}: {}", plain(&issue.message)),
+        None if issue.pointer.is_empty() => plain(&issue.message).to_owned(),
+        None => format!("{}: {}", issue.pointer, plain(&issue.message)),
+    }
+}
+
+/// An API with one method, as both are now, on a stage with these variables: what a test invocation runs. As on AWS, nobody is asked
+/// who he is.
+pub(crate) fn method_alone(
+    state: &State,
+    api: &RestApi,
+    resource: &Resource,
+    method: &Method,
+    variables: &Texts,
+) -> Result<model::Api, Exception> {
+    if method.method_integration.is_none() {
+        return Err(Exception::not_found("No integration defined for method"));
+    }
+    let method = Method {
+        authorization_type: "NONE".to_owned(),
+        authorizer_id: None,
+        authorization_scopes: Vec::new(),
+        api_key_required: false,
+        ..method.clone()
+    };
+    let methods = [(method.http_method.clone(), method)].into();
+    let resource = Resource { resource_methods: methods, ..resource.clone() };
+    let api = RestApi { policy: None, ..api.clone() };
+    let problems = |problems: &[String]| {
+        Exception::bad_request(format!("The method cannot be invoked here: {}", problems.join("; ")))
+    };
+    let document =
+        document::document_of(state, &api, &[&resource]).map_err(|messages| problems(&messages))?;
+    let frozen = FrozenApi {
+        document: document.to_compact(),
+        resource_ids: [(resource.path.clone(), resource.id.clone())].into(),
+    };
+    let deployed = Deployed::import(&api.id, TEST_STAGE, Arc::new(frozen))
+        .map_err(|issues| problems(&issues.iter().map(told).collect::<Vec<_>>()))?;
+    match deployed.stage_problems(variables) {
+        messages if messages.is_empty() => {}
+        messages => return Err(problems(&messages)),
+    }
+    let stage = model::Stage {
+        variables: variables.clone(),
+        ..model::Stage::new(TEST_STAGE, deployed.deployment.clone())
+    };
+    Ok(model::Api { id: api.id.clone(), name: api.name.clone(), stages: vec![stage] })
 }
 
 /// AWS's own words, for the first that it finds.

@@ -176,6 +176,7 @@ fn what_does_nothing_is_deployed_as_aws_deploys_it() {
         region: "us-east-1".into(),
         account_id: "123456789012".into(),
         execute_api_suffix: "amazonaws.com".into(),
+        path_addresses: false,
         default_log_format: "$context.requestId".into(),
     };
     let snapshot = compile(&Configuration { apis, domain_names }, &settings, &mut Registry::new()).unwrap();

@@ -168,7 +168,7 @@ pub struct DocumentationPart {
 }
 
 /// What a documentation part is about.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentationPartLocation {
     /// `API`, `METHOD`, …

@@ -130,6 +130,7 @@ fn serving(rest_api: RestApi) -> Snapshot {
         region: "us-east-1".into(),
         account_id: "123456789012".into(),
         execute_api_suffix: "amazonaws.com".into(),
+        path_addresses: true,
         default_log_format: crate::telemetry::access_log::PRESET_JSON.into(),
     };
     compile(&configuration, &settings, &mut Registry::new()).unwrap()
@@ -295,6 +296,16 @@ fn execute_api_hosts_and_greedy_routes_lead_to_the_same_stage() {
     let host = "a1.execute-api.us-east-1.amazonaws.com";
     let (_, sent) = exchange(&format!("GET /dev/x/y/?z HTTP/1.1\nHost: {host}\n\n"), OK);
     assert!(sent.starts_with("GET /all/x/y?z HTTP/1.1\n"), "{sent}");
+}
+
+#[test]
+fn a_path_may_name_api_and_stage_where_the_host_does_not() {
+    for target in ["/restapis/a1/dev/_user_request_/pets?a=1", "/_aws/execute-api/a1/dev/pets?a=1"] {
+        let (_, sent) = exchange(&format!("GET {target} HTTP/1.1\nHost: 127.0.0.1:8080\n\n"), OK);
+        assert!(sent.starts_with("GET /pets?a=1 HTTP/1.1\n"), "{target}: {sent}");
+    }
+    let (out, _) = exchange("GET /restapis/a1/dev/pets HTTP/1.1\nHost: h\n\n", OK);
+    assert!(out.starts_with("HTTP/1.1 403 "), "{out}");
 }
 
 #[test]

@@ -336,6 +336,7 @@ fn a_canary_takes_its_share() {
         region: "r".into(),
         account_id: "1".into(),
         execute_api_suffix: "s".into(),
+        path_addresses: false,
         default_log_format: "$context.requestId".into(),
     };
     let snapshot = compile(&configuration, &settings, &mut Registry::new()).unwrap();

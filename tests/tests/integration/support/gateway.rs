@@ -72,6 +72,10 @@ pub(crate) struct Setup {
     pub(crate) process: String,
     /// Format of the access log, as in `ringway.toml`.
     pub(crate) log_format: String,
+    /// Patterns of API files.
+    pub(crate) apis: &'static [&'static str],
+    /// Further arguments of `ringway serve`.
+    pub(crate) arguments: Vec<String>,
 }
 
 impl Setup {
@@ -83,6 +87,8 @@ impl Setup {
             document: document(backend),
             process: String::new(),
             log_format: "json".into(),
+            apis: &["api.toml"],
+            arguments: Vec::new(),
         }
     }
 
@@ -99,6 +105,17 @@ impl Setup {
 
     pub(crate) fn log_format(mut self, format: &str) -> Self {
         self.log_format = format.to_owned();
+        self
+    }
+
+    /// Serves no API files.
+    pub(crate) fn no_files(mut self) -> Self {
+        self.apis = &[];
+        self
+    }
+
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
         self
     }
 
@@ -147,42 +164,46 @@ pub(crate) fn document(backend: SocketAddr) -> Value {
 
 /// A running gateway. Killed when it is dropped; what it said is then printed if the test has failed.
 pub(crate) struct Gateway {
-    process: Child,
     directory: TempDir,
+    arguments: Vec<String>,
+    running: Running,
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// Of the AWS control plane, where there is one.
+    pub(crate) control_plane: Option<SocketAddr>,
+}
+
+/// The process and what it said.
+struct Running {
+    process: Child,
     said: Arc<Mutex<String>>,
 }
 
 impl Gateway {
     fn start(setup: Setup) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let Setup { driver, cores, document, process, log_format } = setup;
+        let Setup { driver, cores, document, process, log_format, apis, arguments } = setup;
         write_api(directory.path(), &document);
         let text = format!(
-            "listen = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\ncores = {cores}\napis = [\"api.toml\"]\n{process}\n\
+            "listen = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\ncores = {cores}\napis = {apis:?}\n{process}\n\
              [accessLog]\npath = \"access.log\"\nformat = {}\n",
             // A JSON string is a TOML string.
             Value::String(log_format)
         );
         fs::write(directory.path().join("ringway.toml"), text).unwrap();
-        let mut command = Command::new(binary());
-        command.args(["serve", "--driver", driver, "--config"]).arg(directory.path().join("ringway.toml"));
-        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
-        let (said, lines) = listen_to(&mut process);
-        let (mut listen, mut admin) = (None, None);
-        while listen.is_none() || admin.is_none() {
-            let line = lines
-                .recv_timeout(PATIENCE)
-                .unwrap_or_else(|_| panic!("it does not start:\n{}", said.lock().unwrap()));
-            let address = || line.split_once("http://").and_then(|(_, rest)| rest.trim().parse().ok());
-            match line.split_whitespace().next() {
-                Some("listening") => listen = address(),
-                Some("admin") => admin = address(),
-                _ => {}
-            }
-        }
-        Gateway { process, directory, listen: listen.unwrap(), admin: admin.unwrap(), said }
+        let arguments = [vec!["--driver".to_owned(), driver.to_owned()], arguments].concat();
+        let (running, [listen, admin, control_plane]) = spawn(directory.path(), &arguments);
+        let (listen, admin) = (listen.unwrap(), admin.unwrap());
+        Gateway { directory, arguments, running, listen, admin, control_plane }
+    }
+
+    /// Kills the process without a warning and starts another with the same files, on other ports.
+    pub(crate) fn kill_and_start(&mut self) {
+        self.running.process.kill().unwrap();
+        self.running.process.wait().unwrap();
+        let (running, [listen, admin, control_plane]) = spawn(self.directory.path(), &self.arguments);
+        self.running = running;
+        (self.listen, self.admin, self.control_plane) = (listen.unwrap(), admin.unwrap(), control_plane);
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -191,7 +212,7 @@ impl Gateway {
 
     /// What it said on standard error so far.
     pub(crate) fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
+        self.running.said.lock().unwrap().clone()
     }
 
     /// A request to the admin server.
@@ -214,7 +235,7 @@ impl Gateway {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
+        let id = self.running.process.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
@@ -222,7 +243,7 @@ impl Gateway {
     pub(crate) fn wait(&mut self) -> Option<i32> {
         let mut status = None;
         eventually("the gateway ends", || {
-            status = self.process.try_wait().unwrap();
+            status = self.running.process.try_wait().unwrap();
             status.is_some()
         });
         status.unwrap().code()
@@ -230,7 +251,7 @@ impl Gateway {
 
     /// Resident memory in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.running.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
@@ -253,10 +274,34 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.running.process.kill();
+        let _ = self.running.process.wait();
         if thread::panicking() {
             eprintln!("the gateway said:\n{}", self.said());
+        }
+    }
+}
+
+/// Starts the gateway; its addresses: of the gateway, of the admin server, of the control plane.
+fn spawn(directory: &Path, arguments: &[String]) -> (Running, [Option<SocketAddr>; 3]) {
+    let mut command = Command::new(binary());
+    command.arg("serve").args(arguments).arg("--config").arg(directory.join("ringway.toml"));
+    let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+    let (said, lines) = listen_to(&mut process);
+    let mut addresses = [None; 3];
+    loop {
+        let line = lines
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("it does not start:\n{}", said.lock().unwrap()));
+        let address =
+            || line.split_once("http://").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+        match line.split_whitespace().next() {
+            Some("listening") => addresses[0] = address(),
+            Some("admin") => addresses[1] = address(),
+            Some("AWS") => addresses[2] = address(),
+            // It comes after all of them.
+            Some("access") if addresses[0].is_some() => return (Running { process, said }, addresses),
+            _ => {}
         }
     }
 }
