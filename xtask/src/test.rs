@@ -13,27 +13,31 @@ const TOOLS: &[Tool] = &[
 
 /// AWS's SDK for Python, which calls the control plane in the tests; the version whose model of the service they compare with.
 const BOTO3: &str = "boto3==1.43.11";
+/// AWS's command line, which the tutorial is written for; of the same day as the SDK, with the same model.
+const AWSCLI: &str = "awscli==1.45.11";
 
 /// Installs what is missing and runs unit, integration, simulation and documentation tests.
 pub(crate) fn run() -> Outcome<()> {
     packages::ensure(TOOLS)?;
-    ensure_boto3()?;
+    ensure_python_package(BOTO3)?;
+    ensure_python_package(AWSCLI)?;
     cargo::run(&mut cargo::command(&["test", "--workspace"]))?;
     // With the shim between the kernel and the driver, which no other test should have.
     let faults = ["test", "--package", "ringway-ring", "--features", "driver-faults", "--test", "faults"];
     cargo::run(&mut cargo::command(&faults))
 }
 
-/// Puts it into `target/tools`, where the integration tests look for it: nothing of the host changes.
-fn ensure_boto3() -> Outcome<()> {
+/// Puts `NAME==VERSION` into `target/tools/NAME`, where the tests look for it: nothing of the host changes.
+fn ensure_python_package(package: &str) -> Outcome<()> {
     packages::ensure(&[packages::PYTHON, packages::PIP])?;
-    let directory = cargo::target_directory()?.join("tools").join("boto3");
-    let name = BOTO3.replace("==", "-");
-    if directory.join(format!("{name}.dist-info")).is_dir() {
+    let name = package.split("==").next().unwrap_or_default();
+    let directory = cargo::target_directory()?.join("tools").join(name);
+    let information = package.replace("==", "-");
+    if directory.join(format!("{information}.dist-info")).is_dir() {
         return Ok(());
     }
-    println!("{BOTO3} is missing: installing it from PyPI");
+    println!("{package} is missing: installing it from PyPI");
     let mut install = Command::new("python3");
-    install.args(["-m", "pip", "install", "--quiet", "--upgrade", BOTO3, "--target"]);
+    install.args(["-m", "pip", "install", "--quiet", "--upgrade", package, "--target"]);
     cargo::run(install.arg(directory))
 }

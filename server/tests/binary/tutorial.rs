@@ -1,4 +1,4 @@
-//! docs/tutorial-rest.md: every block is run, and its output searched for what the page says.
+//! The tutorials of docs: every block is run, and its output searched for what the page says.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -52,39 +52,49 @@ fn programs(root: &Path) -> PathBuf {
     directory.to_owned()
 }
 
-/// A copy of the tutorial's files, and its page, with ports that are free.
-fn with_free_ports(root: &Path, page: &str) -> (tempfile::TempDir, String) {
-    let copy = tempfile::tempdir().unwrap();
-    let tutorial = copy.path().join("config/tutorial");
-    std::fs::create_dir_all(&tutorial).unwrap();
-    let listeners: Vec<_> = (0..3).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let ports: Vec<String> =
-        listeners.iter().map(|listener| format!(":{}", listener.local_addr().unwrap().port())).collect();
-    let moved = |text: &str| {
-        [":9100", ":8081", ":9902"]
-            .iter()
-            .zip(&ports)
-            .fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
-    };
-    for entry in std::fs::read_dir(root.join("config/tutorial")).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(tutorial.join(path.file_name().unwrap()), moved(&text)).unwrap();
-    }
-    (copy, moved(page))
+/// A page, the directory of its files, and the ports that they name.
+struct Tutorial {
+    page: &'static str,
+    files: &'static str,
+    ports: &'static [&'static str],
 }
 
-#[test]
-fn every_block_does_what_the_page_says() {
+/// A copy of the tutorial's files, and its page, with ports that are free.
+fn with_free_ports(root: &Path, tutorial: &Tutorial) -> (tempfile::TempDir, String) {
+    let copy = tempfile::tempdir().unwrap();
+    let files = copy.path().join(tutorial.files);
+    std::fs::create_dir_all(&files).unwrap();
+    let listener = |port| (port, std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let listeners: Vec<_> = tutorial.ports.iter().map(listener).collect();
+    let moved = |text: &str| {
+        listeners.iter().fold(text.to_owned(), |text, (old, new)| {
+            text.replace(*old, &format!(":{}", new.local_addr().unwrap().port()))
+        })
+    };
+    for entry in std::fs::read_dir(root.join(tutorial.files)).unwrap() {
+        let path = entry.unwrap().path();
+        // Who followed the page has a store there.
+        if path.extension().is_some_and(|extension| extension != "redb") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(files.join(path.file_name().unwrap()), moved(&text)).unwrap();
+        }
+    }
+    let page = std::fs::read_to_string(root.join(tutorial.page)).unwrap();
+    (copy, moved(&page))
+}
+
+/// Runs the blocks of a page as in one shell: what a block sets, those after it have. Returns how many there are.
+fn run(tutorial: &Tutorial, environment: &Environment) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let page = std::fs::read_to_string(root.join("docs/tutorial-rest.md")).unwrap();
-    let (copy, page) = with_free_ports(&root, &page);
-    let path = format!("{}:{}", programs(&root).display(), std::env::var("PATH").unwrap_or_default());
+    let (copy, page) = with_free_ports(&root, tutorial);
+    let path = format!("{}:{}", programs(&root).display(), environment.path);
+    std::fs::write(copy.path().join("variables"), "").unwrap();
     let (mut servers, mut ran) = (Vec::new(), 0);
     for block in blocks(&page) {
         let shell = |command: &str| {
             let mut shell = Command::new("sh");
-            shell.arg("-c").arg(command).current_dir(copy.path()).env("PATH", &path);
+            shell.arg("-c").arg(format!(". ./variables; set -a\n{command}")).current_dir(copy.path());
+            environment.give(&mut shell, &path);
             shell
         };
         if block.background {
@@ -93,7 +103,7 @@ fn every_block_does_what_the_page_says() {
             wait_for_port(&block.command, copy.path());
             continue;
         }
-        let output = shell(&block.command).output().unwrap();
+        let output = shell(&format!("{}export -p > variables", block.command)).output().unwrap();
         let text =
             String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         for expected in &block.expected {
@@ -102,7 +112,67 @@ fn every_block_does_what_the_page_says() {
         assert!(!block.expected.is_empty(), "nothing is expected of {}", block.command);
         ran += 1;
     }
+    ran
+}
+
+/// What the commands of a page find.
+struct Environment {
+    path: String,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Environment {
+    /// That of the tests.
+    fn inherited() -> Self {
+        Environment { path: std::env::var("PATH").unwrap_or_default(), variables: Vec::new() }
+    }
+
+    /// With the AWS CLI where `cargo xtask test` has put it, else that of the host; without either this says so.
+    fn with_aws() -> Option<Self> {
+        let mut environment = Self::inherited();
+        let target = Path::new(env!("CARGO_BIN_EXE_ringway")).ancestors().nth(2).unwrap();
+        let installed = target.join("tools").join("awscli");
+        if installed.is_dir() {
+            environment.variables.push(("PYTHONPATH", installed.display().to_string()));
+            environment.path = format!("{}:{}", installed.join("bin").display(), environment.path);
+        }
+        // What the host has of AWS's settings is not for tests.
+        for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+            environment.variables.push((name, "/dev/null".to_owned()));
+        }
+        let mut aws = Command::new("aws");
+        environment.give(aws.arg("--version"), &environment.path);
+        let found = aws.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if found.is_ok_and(|status| status.success()) {
+            return Some(environment);
+        }
+        eprintln!("SKIPPED: the AWS CLI is not installed; `cargo xtask test` installs it");
+        None
+    }
+
+    fn give(&self, command: &mut Command, path: &str) {
+        command.env("PATH", path).envs(self.variables.iter().cloned());
+        for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_DEFAULT_OUTPUT"] {
+            command.env_remove(name);
+        }
+    }
+}
+
+#[test]
+fn every_block_of_the_rest_tutorial_does_what_the_page_says() {
+    let ports = &[":9100", ":8081", ":9902"];
+    let tutorial = Tutorial { page: "docs/tutorial-rest.md", files: "config/tutorial", ports };
+    let ran = run(&tutorial, &Environment::inherited());
     assert!(ran >= 10, "{ran}");
+}
+
+#[test]
+fn every_block_of_the_aws_tutorial_does_what_the_page_says() {
+    let Some(environment) = Environment::with_aws() else { return };
+    let ports = &[":9100", ":8081", ":9901", ":9902"];
+    let tutorial = Tutorial { page: "docs/tutorial-aws-cli.md", files: "config/tutorial-aws", ports };
+    let ran = run(&tutorial, &environment);
+    assert!(ran >= 15, "{ran}");
 }
 
 /// Waits until what the command starts listens: the address is in the command, or in the process file that it names.
