@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
@@ -20,6 +20,10 @@ use tokio::sync::mpsc;
 
 /// Messages to a core that may wait; there is one in its life.
 const MAILBOX_CAPACITY: usize = 8;
+
+/// How long an address may still be in use. The ring of a process that was killed holds its listeners, and the kernel takes it apart
+/// only some milliseconds after the process is gone: who is started again at once would find them.
+const ADDRESS_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What all cores have in common.
 pub(crate) struct CorePlan {
@@ -50,7 +54,8 @@ impl Cores {
         logs: Vec<LogSink>,
     ) -> Result<(Self, Vec<SocketAddr>), String> {
         for address in &mut plan.listen {
-            *address = try_address(*address).map_err(|error| format!("listen address {address}: {error}"))?;
+            *address =
+                try_address(*address).await.map_err(|error| format!("listen address {address}: {error}"))?;
         }
         let (end, ended) = mpsc::unbounded_channel();
         let mut cores = Cores { mailboxes: Vec::new(), ended, running: 0 };
@@ -120,8 +125,16 @@ impl Cores {
 
 /// Finds out whether nobody listens on `address`, and which port it is where 0 asks for a free one. Cores share addresses by
 /// SO_REUSEPORT, and so would another process of the same user: without this it would silently share the connections.
-fn try_address(address: SocketAddr) -> io::Result<SocketAddr> {
-    TcpListener::bind(address)?.local_addr()
+async fn try_address(address: SocketAddr) -> io::Result<SocketAddr> {
+    let start = Instant::now();
+    loop {
+        match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && start.elapsed() < ADDRESS_PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            tried => return tried,
+        }
+    }
 }
 
 /// The data plane as what a core does.
@@ -152,11 +165,22 @@ fn run(host: CoreHost, options: RunOptions, fallback: bool) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_address_in_use_is_refused() {
+    #[tokio::test]
+    async fn an_address_in_use_is_refused() {
         let holder = TcpListener::bind("127.0.0.1:0").unwrap();
-        let error = try_address(holder.local_addr().unwrap()).unwrap_err();
+        let error = try_address(holder.local_addr().unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert_ne!(try_address("127.0.0.1:0".parse().unwrap()).unwrap().port(), 0);
+        assert_ne!(try_address("127.0.0.1:0".parse().unwrap()).await.unwrap().port(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_about_to_be_free_is_waited_for() {
+        let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = holder.local_addr().unwrap();
+        let (tried, ()) = tokio::join!(try_address(address), async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            drop(holder);
+        });
+        assert_eq!(tried.unwrap(), address);
     }
 }

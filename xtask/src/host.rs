@@ -1,7 +1,7 @@
 //! What the kernel says of processes and cores (`/proc`).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Outcome;
 
@@ -96,8 +96,12 @@ pub(crate) fn busy() -> u64 {
 
 /// The cores that this process may run on.
 pub(crate) fn cores() -> Outcome<Vec<usize>> {
-    let status =
-        fs::read_to_string("/proc/self/status").map_err(|error| format!("/proc/self/status: {error}"))?;
+    allowed_cores(Path::new("/proc/self/status"))
+}
+
+/// The cores that the process or thread of this `status` file may run on.
+pub(crate) fn allowed_cores(path: &Path) -> Outcome<Vec<usize>> {
+    let status = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default();
     parse_cores(list).ok_or_else(|| format!("Cpus_allowed_list: `{}` is not understood", list.trim()))
 }

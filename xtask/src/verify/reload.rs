@@ -231,9 +231,19 @@ fn reload(gateway: &Gateway) -> Outcome<u64> {
 
 /// Lets a process of the load go before the thread that compiles on the same core, as it would on a core of its own.
 pub(super) fn raise_priority(pid: u32) -> bool {
-    let pid = pid.to_string();
+    chrt(&["--all-tasks"], pid)
+}
+
+/// As [`raise_priority`], for one thread of a process.
+pub(super) fn raise_thread(thread: u32) -> bool {
+    chrt(&[], thread)
+}
+
+fn chrt(options: &[&str], id: u32) -> bool {
+    let id = id.to_string();
     let chrt = Command::new("chrt")
-        .args(["--all-tasks", "--fifo", "--pid", "10", &pid])
+        .args(options)
+        .args(["--fifo", "--pid", "10", &id])
         .stderr(Stdio::null())
         .status();
     chrt.is_ok_and(|status| status.success())

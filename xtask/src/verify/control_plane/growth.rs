@@ -16,8 +16,8 @@ use crate::bench::openloop::{self, Answered, Offer};
 use crate::options::Options;
 use crate::report::{Comparison, Report, Table, number, progress};
 use crate::statistics::median;
-use crate::verify::reload::raise_priority;
-use crate::{Outcome, packages, process};
+use crate::verify::reload::{raise_priority, raise_thread};
+use crate::{Outcome, host, packages, process};
 
 /// Methods of each resource.
 const VERBS: &[&str] = &["GET", "POST", "PUT", "DELETE"];
@@ -31,6 +31,9 @@ const DEPLOY_MS: f64 = 1000.0;
 const DEPLOYMENTS: usize = 3;
 /// Slowest request of another API in a thousand: with calls of the control plane, as a multiple of without.
 const P999_RATIO: f64 = 1.1;
+/// Calls beside the load: as many as a gateway takes unless its configuration says otherwise. Load, backend and the client share a core
+/// with the control plane here: with all that it can do, what is measured is that core.
+const CALLS_PER_SECOND: f64 = 100.0;
 /// The load's warm-up.
 const WARM_UP: Duration = Duration::from_millis(500);
 
@@ -38,6 +41,7 @@ const WARM_UP: Duration = Duration::from_millis(500);
 pub(super) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     let resources: usize = options.get("resources", 2000)?;
     let pairs: usize = options.get("pairs", 5)?;
+    let calls: f64 = options.get("calls", CALLS_PER_SECOND)?;
     let offer = Offer {
         connections: options.get("connections", 64)?,
         rate: options.get("rate", 5000.0)?,
@@ -63,10 +67,14 @@ pub(super) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     println!("{resources} resources of {} methods, all below the root; the store is in memory", VERBS.len());
     let large = grow(&gateway, resources, report)?;
     println!(
-        "{:.0} requests/s on {} connections; {pairs} pairs of {} s without and with calls of the control plane",
+        "{:.0} requests/s on {} connections; {pairs} pairs of {} s without and with {calls} calls/s and a deployment",
         offer.rate, offer.connections, offer.seconds
     );
-    beside_load(&site, &gateway, &large, &offer, pairs, report)
+    let threads = Threads::of(server.pid())?;
+    threads.prefer(&site);
+    report.figure("load_threads_beside_data", threads.beside(site.proxy_core) as f64);
+    report.target("load_threads_beside_data", Comparison::Equal, 0.0);
+    beside_load(&site, &gateway, &large, &offer, (pairs, calls), report)
 }
 
 /// Times of calls in microseconds, by operation, in their order.
@@ -78,6 +86,9 @@ struct Maker {
     api: String,
     root: String,
     times: Times,
+    started: Instant,
+    /// Calls a second, and since when; without it one follows the other.
+    pace: Option<(Instant, f64)>,
 }
 
 impl Maker {
@@ -86,10 +97,14 @@ impl Maker {
             Client::connect(gateway.control).map_err(|error| format!("the control plane: {error}"))?;
         let answer = client.good("POST", "/restapis", &json!({ "name": name }))?;
         let (api, root) = (id(&answer, "id")?, id(&answer, "rootResourceId")?);
-        Ok(Maker { client, api, root, times: Times::new() })
+        Ok(Maker { client, api, root, times: Times::new(), started: Instant::now(), pace: None })
     }
 
     fn call(&mut self, operation: &'static str, method: &str, path: &str, body: &Value) -> Outcome<Value> {
+        if let Some((since, rate)) = self.pace {
+            let due = since + Duration::from_secs_f64(self.count() as f64 / rate);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
         let started = Instant::now();
         let answer = self.client.good(method, path, body)?;
         self.times.entry(operation).or_default().push(started.elapsed().as_secs_f64() * 1e6);
@@ -124,6 +139,10 @@ impl Maker {
             }
         }
         Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.times.values().map(Vec::len).sum()
     }
 
     fn deploy(&mut self) -> Outcome<()> {
@@ -176,13 +195,47 @@ fn grow(gateway: &Gateway, resources: usize, report: &mut Report) -> Outcome<Mak
     Ok(maker)
 }
 
+/// The threads of the gateway: by id, whether they are data cores, and the CPUs that they may run on.
+struct Threads(Vec<(u32, bool, Vec<usize>)>);
+
+impl Threads {
+    fn of(pid: u32) -> Outcome<Self> {
+        let tasks = format!("/proc/{pid}/task");
+        let entries = fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))?;
+        let threads = entries.filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name = fs::read_to_string(path.join("comm")).ok()?;
+            let cores = host::allowed_cores(&path.join("status")).ok()?;
+            Some((path.file_name()?.to_str()?.parse().ok()?, name.starts_with("ringway-core"), cores))
+        });
+        Ok(Threads(threads.collect()))
+    }
+
+    /// How many could take the data plane's core from it.
+    fn beside(&self, core: usize) -> usize {
+        self.0.iter().filter(|(_, is_data, cores)| !is_data && cores.contains(&core)).count()
+    }
+
+    /// Lets backend, load and data plane go before everything else of this machine: what other processes do would count as the control
+    /// plane's, which drives them from the other core. The gateway's own threads keep to that by themselves: see [`Threads::beside`].
+    fn prefer(&self, site: &Site) {
+        let data = self.0.iter().filter(|(_, is_data, _)| *is_data).map(|(thread, ..)| *thread);
+        let all: Vec<bool> = data.map(raise_thread).chain([raise_priority(site.backend.pid())]).collect();
+        if all.contains(&false) {
+            println!(
+                "no real-time priority (chrt is not permitted): what else runs on this machine counts too"
+            );
+        }
+    }
+}
+
 /// The load on another API, without and with calls of the control plane in turn.
 fn beside_load(
     site: &Site,
     gateway: &Gateway,
     large: &Maker,
     offer: &Offer,
-    pairs: usize,
+    (pairs, calls_per_second): (usize, f64),
     report: &mut Report,
 ) -> Outcome<()> {
     if !raise_priority(site.backend.pid()) {
@@ -191,13 +244,18 @@ fn beside_load(
         );
     }
     let mut table = Table::new(&[
-        "run", "calls", "requests", "failed", "closed", "p50 us", "p99 us", "p99.9 us", "max us",
+        "run", "calls", "requests", "failed", "closed", "p50 us", "p99 us", "p99.9 us", "max us", "late us",
     ]);
     let (mut without, mut with, mut calls_made) = (Vec::new(), Vec::new(), 0);
     for pair in 0..pairs {
         for is_writing in [false, true] {
-            let work = is_writing.then(|| format!("beside{pair}"));
-            let (answered, calls) = load(site, gateway, large, offer, work.as_deref())?;
+            let beside = is_writing.then(|| Beside {
+                name: format!("beside{pair}"),
+                core: site.load_core,
+                calls_per_second,
+                deploy_after: Duration::from_secs_f64(offer.seconds / 3.0),
+            });
+            let (answered, calls) = load(site, gateway, large, offer, beside.as_ref())?;
             calls_made += calls;
             if answered.failed + answered.closed > 0 {
                 println!("first failure: {}", answered.first_failure);
@@ -212,6 +270,7 @@ fn beside_load(
                 number(answered.p99),
                 number(answered.p999),
                 number(answered.max),
+                number(answered.lateness_p99),
             ]);
             if is_writing { &mut with } else { &mut without }.push(answered);
         }
@@ -233,13 +292,24 @@ fn beside_load(
     Ok(())
 }
 
+/// What is done beside the load.
+struct Beside {
+    /// Name of the API that is made.
+    name: String,
+    /// Where the client runs.
+    core: usize,
+    calls_per_second: f64,
+    /// When the large API is deployed.
+    deploy_after: Duration,
+}
+
 /// One run of load, and the calls that were made meanwhile.
 fn load(
     site: &Site,
     gateway: &Gateway,
     large: &Maker,
     offer: &Offer,
-    work: Option<&str>,
+    beside: Option<&Beside>,
 ) -> Outcome<(Answered, usize)> {
     let command = openloop::command(site, gateway.data, offer, &[]);
     let child = process::pinned(&command, Some(site.load_core))
@@ -249,10 +319,7 @@ fn load(
     raise_priority(child.id());
     let is_over = AtomicBool::new(false);
     let (output, calls) = thread::scope(|scope| {
-        let worker = work.map(|name| {
-            let is_over = &is_over;
-            scope.spawn(move || call_until(gateway, large, name, site.load_core, is_over))
-        });
+        let worker = beside.map(|beside| scope.spawn(|| call_until(gateway, large, beside, &is_over)));
         let output = child.wait_with_output();
         is_over.store(true, Ordering::Relaxed);
         let calls = worker.map_or(Ok(Ok(0)), thread::ScopedJoinHandle::join);
@@ -263,27 +330,28 @@ fn load(
 }
 
 /// Makes another API, and deploys the large one once meanwhile; how many calls that were.
-fn call_until(
-    gateway: &Gateway,
-    large: &Maker,
-    name: &str,
-    core: usize,
-    is_over: &AtomicBool,
-) -> Outcome<usize> {
-    stay_on(core)?;
-    let mut maker = Maker::new(gateway, name)?;
+fn call_until(gateway: &Gateway, large: &Maker, beside: &Beside, is_over: &AtomicBool) -> Outcome<usize> {
+    stay_on(beside.core)?;
+    let mut maker = Maker::new(gateway, &beside.name)?;
     thread::sleep(WARM_UP);
+    maker.pace = Some((Instant::now(), beside.calls_per_second));
+    let is_ended = || is_over.load(Ordering::Relaxed);
+    let mut is_deployed = false;
     for number in 0.. {
-        if is_over.load(Ordering::Relaxed) {
+        if is_ended() {
             break;
         }
-        if number == COMPARED {
+        if !is_deployed && maker.started.elapsed() > beside.deploy_after {
+            is_deployed = true;
             let path = format!("/restapis/{}/deployments", large.api);
             maker.call("CreateDeployment", "POST", &path, &json!({ "stageName": "live" }))?;
         }
         maker.resource(&format!("items{number}"), is_over)?;
     }
-    Ok(maker.times.values().map(Vec::len).sum())
+    if !is_deployed {
+        return Err("the load was over before the deployment".to_owned());
+    }
+    Ok(maker.count())
 }
 
 /// Keeps the calling thread off the core of the data plane.

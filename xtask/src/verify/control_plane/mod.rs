@@ -21,6 +21,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
         "rounds",
         "seed",
         "resources",
+        "calls",
         "pairs",
         "seconds",
         "rate",
