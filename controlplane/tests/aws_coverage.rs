@@ -15,7 +15,7 @@ const STORED: &str = "\
 | API keys, usage plans, quotas, `UpdateUsage` | nothing is counted; a method with `apiKeyRequired` is not deployed |
 | throttling of method settings, usage plans and the account | nothing is throttled |
 | `cacheClusterEnabled`, caching of method settings, `cacheKeyParameters` | every request reaches its integration; flushing does nothing |
-| logging, metrics and tracing of method settings, `accessLogSettings.destinationArn` | Ringway's own logs and metrics; the format of the access log is used |
+| logging, metrics, tracing of method settings, `destinationArn` of access logs | Ringway's own logs and metrics; the log's format is used |
 | authorizers | a method that uses one is not deployed |
 | resource policies | an API whose policy denies anything is not deployed |
 | integrations `AWS` and `AWS_PROXY`; `https://`, `VPC_LINK`, `credentials`, `STREAM`, `tlsConfig` of others | it is not deployed |
