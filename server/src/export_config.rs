@@ -1,18 +1,25 @@
-//! `ringway export-config`: the store of the AWS control plane as API files.
+//! `ringway export-config` and `import-config`: the store of the AWS control plane as API files, and back.
 
 use std::fs;
 use std::path::Path;
 
+use ringway_controlplane::Loader;
 use ringway_controlplane::aws::{ControlPlane, Settings};
 use ringway_controlplane::process::ProcessConfig;
 
 use crate::check::plural;
-use crate::cli::{EXIT_CONFIGURATION, ExportConfigArgs};
+use crate::cli::{EXIT_CONFIGURATION, ExportConfigArgs, ImportConfigArgs};
 use crate::control_plane::{Store, random, settings};
+use crate::reload::unix_seconds;
 
 /// Writes the files, and tells what they do not hold.
 pub(crate) fn export(arguments: &ExportConfigArgs) -> u8 {
     finish(write_files(arguments))
+}
+
+/// Writes API files into a store.
+pub(crate) fn import(arguments: &ImportConfigArgs) -> u8 {
+    finish(read_files(arguments))
 }
 
 /// Prints what was done, or what kept it from being done.
@@ -66,6 +73,23 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
         fs::create_dir_all(directory)?;
     }
     fs::write(path, text)
+}
+
+fn read_files(arguments: &ImportConfigArgs) -> Result<String, Vec<String>> {
+    let ImportConfigArgs { store: path, region, account_id, files } = arguments;
+    let process =
+        ProcessConfig { region: region.clone(), account_id: account_id.clone(), ..ProcessConfig::default() };
+    let loaded = Loader::new(process.account()).api_files(files);
+    let loaded = loaded.map_err(|issues| issues.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let one = |message| vec![message];
+    // Where nothing can be written, no empty store is left behind.
+    let store = path.exists().then(|| Store::open(path)).transpose().map_err(one)?;
+    let mut plane = plane(store.as_ref(), settings(&process))?;
+    let imported = plane.import_files(&loaded, unix_seconds() as i64)?;
+    let store = store.map_or_else(|| Store::open(path), Ok).map_err(one)?;
+    store.apply(&imported.writes).map_err(one)?;
+    imported.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    Ok(format!("{} in {}", plural(files.len(), "API file"), path.display()))
 }
 
 /// A control plane with the rows of a store.

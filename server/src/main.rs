@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         cli::Command::Diff(arguments) => compare::diff(&arguments),
         cli::Command::Export(arguments) => compare::export_document(&arguments),
         cli::Command::ExportConfig(arguments) => export_config::export(&arguments),
+        cli::Command::ImportConfig(arguments) => export_config::import(&arguments),
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Explain(arguments) => explain::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),

@@ -19,7 +19,7 @@ pub mod wire;
 pub use call::Request;
 pub use deploy::Serving;
 pub use exception::{Exception, ExceptionType};
-pub use files::Exported;
+pub use files::{Exported, ImportedFiles};
 pub use operation::{Body, Operation};
 pub use state::State;
 pub use table::Write;

@@ -1,6 +1,7 @@
 //! What the control plane holds as API files with their documents, and API files as rows: one model, two spellings.
 
 mod export;
+mod import;
 mod left_out;
 mod written;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use ringway_core::model::{Api, Deployment, DomainName, RestApi};
 
 pub use export::Exported;
+pub use import::ImportedFiles;
 
 #[cfg(test)]
 mod tests;

@@ -97,6 +97,102 @@ fn files_serve_what_rows_serve() {
     assert!(!left_out.contains("differ") && !left_out.contains("not deployed"), "{left_out}");
 }
 
+/// Stores what files say, as its host does.
+fn import(plane: &mut ControlPlane, files: &crate::ApiFiles) -> Vec<String> {
+    let imported = plane.import_files(files, 1_700_000_000).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    assert!(!imported.writes.is_empty());
+    plane.commit();
+    imported.warnings
+}
+
+#[test]
+fn rows_become_files_and_rows_again() {
+    let mut plane = control_plane();
+    let api = everything(&mut plane);
+    let exported = plane.export_files().unwrap();
+    let mut again = control_plane();
+    assert_eq!(import(&mut again, &api_files(&exported)), [""; 0]);
+    let (before, after) = (serving(&mut plane), serving(&mut again));
+    assert_eq!(comparable(&before.apis[0]), comparable(&after.apis[0]));
+    assert_eq!(before.domain_names, after.domain_names);
+    assert_eq!(before.apis[0].name, after.apis[0].name);
+    // The files of the new rows are those of the old, but for ids.
+    let exported_again = again.export_files().unwrap();
+    assert_eq!(exported_again.files.len(), exported.files.len());
+    let description =
+        |plane: &ControlPlane| plane.state.stages.child(&api, "dev").unwrap().description.clone();
+    assert_eq!(description(&again), description(&plane));
+    assert!(!exported_again.left_out.iter().any(|line| line.contains("not deployed")));
+    // The rows can be deployed.
+    deploy(&mut again, &api, Some("dev"));
+}
+
+#[test]
+fn what_is_there_is_not_imported() {
+    let mut plane = control_plane();
+    let api = everything(&mut plane);
+    let files = api_files(&plane.export_files().unwrap());
+    let errors = plane.import_files(&files, 0).unwrap_err();
+    assert_eq!(
+        errors,
+        [
+            format!("API {api}: the store has it already"),
+            "domain name api.example.com: the store has it already".into(),
+        ]
+    );
+    assert_eq!(plane.state.writes(), []);
+}
+
+/// The loaded file of one API with this end.
+fn written(document: &str, rest: &str) -> crate::ApiFiles {
+    let file = format!("restApiId = \"written1\"\nbody = \"api.json\"\n{rest}");
+    let text = |path: &Path| match path.to_str() {
+        Some("api.toml") => Ok(file.clone()),
+        Some("api.json") => Ok(document.to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let files = Loader::default().api_files_with(&["api.toml".into()], &text);
+    files.unwrap_or_else(|issues| panic!("{issues:#?}"))
+}
+
+#[test]
+fn files_of_people_become_rows() {
+    let integration = json!({
+        "type": "http", "httpMethod": "GET", "uri": "http://${stageVariables.backend}/pets/{id}",
+        "requestParameters": {"integration.request.path.id": "method.request.path.id"},
+        "responses": {"default": {"statusCode": "200"}, "5\\d{2}": {"statusCode": "502"}, "404": {"statusCode": "502"}},
+    });
+    let parameter = json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}});
+    let operation = json!({
+        "parameters": [parameter], "x-amazon-apigateway-integration": integration,
+        "responses": {"200": {"description": "a", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}}},
+    });
+    let document = json!({
+        "openapi": "3.0.1", "info": {"title": "Pets of ${AWS::Region}", "version": "1"},
+        "components": {"schemas": {"Pet": {"type": "object"}}}, "paths": {"/pets/{id}": {"get": operation}},
+    });
+    let stages = "[[stages]]\nstageName = \"dev\"\nvariables = {backend = \"127.0.0.1:1\"}\n";
+    let domain = "[[domainNames]]\ndomainName = \"*\"\nbasePathMappings = [{basePath = \"a/b\", restApiId = \"written1\"}]\n";
+    let files = written(&document.to_string(), &format!("{stages}{domain}"));
+    let mut plane = control_plane();
+    let warnings = import(&mut plane, &files);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("several integration responses have the status code 502"), "{warnings:?}");
+    let serving = serving(&mut plane);
+    let (before, after) = (&files.files[0].api, &serving.apis[0]);
+    // Even the ids of resources are those of the files.
+    assert_eq!(before.stages[0].deployment.rest_api, after.stages[0].deployment.rest_api);
+    assert_eq!(serving.domain_names, files.domain_names);
+    let resources = good(&mut plane, "GET", "/restapis/written1/resources?embed=methods", json!(null));
+    let paths: Vec<&str> =
+        resources["item"].as_array().unwrap().iter().map(|row| row["path"].as_str().unwrap()).collect();
+    assert_eq!(paths.len(), 3, "{paths:?}");
+
+    let validated = format!("{stages}responseValidation = \"enforce\"\n");
+    let errors = control_plane().import_files(&written(&document.to_string(), &validated), 0).unwrap_err();
+    assert!(errors[0].contains("no `responseValidation`"), "{errors:?}");
+}
+
 #[test]
 fn what_files_cannot_hold_is_named() {
     let mut plane = control_plane();
