@@ -20,7 +20,8 @@ impl Issues<'_> {
     }
 }
 
-fn validate(format: &str) -> Result<(), String> {
+/// What is wrong with a format in a file.
+pub(crate) fn validate(format: &str) -> Result<(), String> {
     if format.len() > FORMAT_BYTES_MAX {
         return Err(format!("the format is longer than {FORMAT_BYTES_MAX} bytes"));
     }

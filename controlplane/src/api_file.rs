@@ -1,11 +1,12 @@
 //! API files: a RestApi with its stages, and the domain names that map to it, spelled as in the AWS SDK.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ringway_core::model::Api;
+use ringway_core::model::{Api, Deployment};
 
 use crate::body::{Bodies, Body};
 use crate::cursor::Cursor;
@@ -14,8 +15,8 @@ use crate::domain_name::{self, MappedDomain};
 use crate::issue::{Issue, Issues, Place, quoted};
 use crate::openapi::{Account, BasePathMode, ImportOptions};
 
-const KEYS: [&str; 7] =
-    ["restApiId", "name", "body", "parameters", "failOnWarnings", "stages", "domainNames"];
+const KEYS: [&str; 8] =
+    ["restApiId", "name", "body", "parameters", "failOnWarnings", "takesIdle", "stages", "domainNames"];
 /// Properties of a RestApi that AWS has and that stand in the document here.
 const IN_THE_DOCUMENT: [&str; 6] = [
     "apiKeySource",
@@ -38,6 +39,10 @@ pub struct ApiFile {
     pub files: Vec<PathBuf>,
     pub(crate) id_place: Place,
     pub(crate) domains: Vec<MappedDomain>,
+    /// What its own `body` is, also where every stage has another.
+    pub(crate) main: Option<Arc<Deployment>>,
+    /// Descriptions of stages by their names: nothing that is served depends on them.
+    pub(crate) descriptions: BTreeMap<String, String>,
 }
 
 /// Parses the API file `text`; paths in it are relative to `file`, and `reader` reads them. Its documents are those of `account`.
@@ -78,10 +83,12 @@ impl<'a> ApiReader<'_, '_, 'a> {
         };
         let name_of = |body: &Rc<Body>| body.deployment.rest_api.name.clone();
         let first_stage = stages.first().map(|stage| stage.deployment.rest_api.name.clone());
-        let name = main_body.flatten().as_ref().map(name_of).or(first_stage)?;
+        let main_body = main_body.flatten();
+        let name = main_body.as_ref().map(name_of).or(first_stage)?;
+        let main = main_body.map(|body| body.deployment.clone());
         let files = std::iter::once(self.issues.file().to_owned()).chain(self.bodies.files()).collect();
         let api = Arc::new(Api { id: self.id.to_owned(), name, stages });
-        is_valid.then_some(ApiFile { api, files, id_place, domains })
+        is_valid.then_some(ApiFile { api, files, id_place, domains, main, descriptions: descriptions(root) })
     }
 
     pub(crate) fn keys(&mut self, cursor: &Cursor<'_>, known: &[&str]) {
@@ -103,6 +110,10 @@ impl<'a> ApiReader<'_, '_, 'a> {
         options.name = root.get("name").and_then(|name| self.issues.string(&name)).map(str::to_owned);
         if let Some(flag) = root.get("failOnWarnings") {
             options.fail_on_warnings = self.issues.boolean(&flag).unwrap_or_default();
+        }
+        // Ours, not AWS's: what an export of the control plane may need.
+        if let Some(flag) = root.get("takesIdle") {
+            options.takes_idle = self.issues.boolean(&flag).unwrap_or_default();
         }
         let Some(parameters) = root.get("parameters") else { return options };
         for (key, member) in self.issues.mapping(&parameters).unwrap_or_default() {
@@ -134,6 +145,13 @@ impl<'a> ApiReader<'_, '_, 'a> {
         self.issues.at(cursor, format!("{} is not valid: 1 to 64 characters of `[a-z0-9]`", quoted(id)));
         None
     }
+}
+
+fn descriptions(root: &Cursor<'_>) -> BTreeMap<String, String> {
+    let stages = root.get("stages");
+    let text = |stage: &Cursor<'_>, key: &str| stage.get(key)?.scalar_text().map(str::to_owned);
+    let described = |stage: Cursor<'_>| Some((text(&stage, "stageName")?, text(&stage, "description")?));
+    stages.iter().flat_map(Cursor::items).filter_map(described).collect()
 }
 
 /// `[a-z0-9]{1,64}`: AWS makes ten characters; a file may be more telling.

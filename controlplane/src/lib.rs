@@ -24,4 +24,4 @@ mod stage;
 
 pub use issue::{Issue, Place};
 pub use json::Json;
-pub use load::{Loaded, Loader, check, check_aws, import_file, load, load_process, load_with};
+pub use load::{ApiFiles, Loaded, Loader, check, check_aws, import_file, load, load_process, load_with};

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringway_core::model::Configuration;
+use ringway_core::model::{Configuration, DomainName};
 
 use crate::api_file::{self, ApiFile, Reader};
 use crate::document::{self, FILE_BYTES_MAX};
@@ -23,6 +23,13 @@ pub struct Loaded {
     pub configuration: Configuration,
     /// Every file that was read, for a watch.
     pub files: Vec<PathBuf>,
+}
+
+/// API files that fit together, see [`aws::ControlPlane::import_files`](crate::aws::ControlPlane::import_files).
+#[derive(Debug)]
+pub struct ApiFiles {
+    pub(crate) files: Vec<Arc<ApiFile>>,
+    pub(crate) domain_names: Vec<DomainName>,
 }
 
 /// Loads API files and everything that they name.
@@ -84,6 +91,28 @@ impl Loader {
     /// # Errors
     /// Every issue of every file.
     pub fn load_with(&mut self, paths: &[PathBuf], reader: Reader<'_>) -> Result<Loaded, Vec<Issue>> {
+        join(&self.files(paths, reader)?)
+    }
+
+    /// As [`load`](Loader::load), to become rows of a control plane.
+    ///
+    /// # Errors
+    /// Every issue of every file.
+    pub fn api_files(&mut self, paths: &[PathBuf]) -> Result<ApiFiles, Vec<Issue>> {
+        self.api_files_with(paths, &read)
+    }
+
+    /// As [`api_files`](Loader::api_files), with the files from `reader`.
+    ///
+    /// # Errors
+    /// Every issue of every file.
+    pub fn api_files_with(&mut self, paths: &[PathBuf], reader: Reader<'_>) -> Result<ApiFiles, Vec<Issue>> {
+        let files = self.files(paths, reader)?;
+        let domain_names = join(&files)?.configuration.domain_names;
+        Ok(ApiFiles { files, domain_names })
+    }
+
+    fn files(&mut self, paths: &[PathBuf], reader: Reader<'_>) -> Result<Vec<Arc<ApiFile>>, Vec<Issue>> {
         let mut issues = Vec::new();
         let mut files = Vec::new();
         for (index, path) in paths.iter().enumerate() {
@@ -98,7 +127,7 @@ impl Loader {
         }
         self.known.retain(|path, _| paths.contains(path));
         // With a file missing, what others say about it would only be confusing.
-        if issues.is_empty() { join(&files) } else { Err(issues) }
+        if issues.is_empty() { Ok(files) } else { Err(issues) }
     }
 
     fn file(&mut self, path: &Path, reader: Reader<'_>) -> Result<Arc<ApiFile>, Vec<Issue>> {

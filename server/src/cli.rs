@@ -56,6 +56,10 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Print an API as an OpenAPI document
     Export(ExportArgs),
+    /// Write what the store of the AWS control plane holds as API files and documents
+    ExportConfig(ExportConfigArgs),
+    /// Write API files into the store of the AWS control plane
+    ImportConfig(ImportConfigArgs),
     /// Serve a sample pet store with a sample backend, and print curl lines to paste
     Demo(DemoArgs),
     /// Print the operations of the AWS control plane as JSON
@@ -236,6 +240,59 @@ pub(crate) struct ExportArgs {
     /// The stage, which becomes the base path
     #[arg(long)]
     pub(crate) stage: Option<String>,
+}
+
+const EXPORT_CONFIG_HELP: &str = "\
+Every API with stages becomes DIR/{restApiId}.toml, which `apis` of a process file may name, with a document
+DIR/{restApiId}/{deploymentId}.json for each deployment that a stage or a canary serves. An API without stages becomes the
+document DIR/{restApiId}.json. What files have no place for (API keys, usage plans, method settings, tags of stages, changes that
+are not deployed, ids, …) is named on standard error, one line each.
+
+The store is read and not changed. No gateway may have it open meanwhile: stop it first.
+
+Example:
+  ringway export-config --store ringway.redb --out apis
+  ringway check apis/*.toml";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_CONFIG_HELP)]
+pub(crate) struct ExportConfigArgs {
+    /// The store: `store` of [controlPlane] in the process file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: PathBuf,
+    /// The directory to write, which is made where it is missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Write into a directory that is not empty; files of the same names are replaced, others stay
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+const IMPORT_CONFIG_HELP: &str = "\
+Each API keeps its restApiId and becomes what the AWS API shows: resources, models, a deployment for each of its documents, stages,
+canaries, domain names and their mappings. Afterwards the control plane serves what the files serve, or nothing is written. Ids and
+domain names that the store has already are refused; to replace an API, delete it first.
+
+No gateway may have the store open meanwhile: stop it first. A process that serves the store must not name the files too.
+
+Example:
+  ringway import-config --store ringway.redb apis/*.toml";
+
+#[derive(Debug, Args)]
+#[command(after_help = IMPORT_CONFIG_HELP)]
+pub(crate) struct ImportConfigArgs {
+    /// The store: `store` of [controlPlane] in the process file; made where it is missing
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: PathBuf,
+    /// What ${AWS::Region} stands for in documents, and names of resources have: `region` of the process file
+    #[arg(long, default_value = "us-east-1")]
+    pub(crate) region: String,
+    /// What ${AWS::AccountId} stands for: `accountId` of the process file
+    #[arg(long, value_name = "ID", default_value = "000000000000")]
+    pub(crate) account_id: String,
+    /// API files
+    #[arg(required = true, value_name = "API-FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod control_plane;
 mod cores;
 mod demo;
 mod explain;
+mod export_config;
 mod host;
 mod invoke;
 mod log_writer;
@@ -58,6 +59,8 @@ fn main() -> ExitCode {
         cli::Command::Template(command) => template::run(&command),
         cli::Command::Diff(arguments) => compare::diff(&arguments),
         cli::Command::Export(arguments) => compare::export_document(&arguments),
+        cli::Command::ExportConfig(arguments) => export_config::export(&arguments),
+        cli::Command::ImportConfig(arguments) => export_config::import(&arguments),
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Explain(arguments) => explain::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),

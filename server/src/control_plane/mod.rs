@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 use crate::reload::ReloadHandle;
 use listener::{Access, Front};
 use sigv4::Verifier;
-use store::Store;
+pub(crate) use store::Store;
 use throttle::Throttle;
 use writer::Writer;
 
@@ -63,12 +63,7 @@ pub(crate) fn open(process: &ProcessConfig, insecure_no_auth: bool) -> Result<Op
     };
     let access = access(config, listen, &process.region, insecure_no_auth)?;
     let store = Store::open(&config.store)?;
-    let settings = Settings {
-        region: process.region.clone(),
-        account_id: process.account_id.clone(),
-        execute_api_suffix: process.execute_api_suffix.clone(),
-    };
-    let mut plane = ControlPlane::new(settings, random);
+    let mut plane = ControlPlane::new(settings(process), random);
     store.read(|table, key, value| plane.load(table, key, value))?;
     let serving = writer::configuration(&mut plane).map_err(|messages| {
         format!("the store {} cannot be served: {}", config.store.display(), messages.join("; "))
@@ -77,6 +72,15 @@ pub(crate) fn open(process: &ProcessConfig, insecure_no_auth: bool) -> Result<Op
     plane.commit();
     let throttle = Throttle::new(config.requests_per_second, config.burst, Instant::now());
     Ok(Some(Opened { listen, plane, store, access, throttle, serving }))
+}
+
+/// What names in answers depend on.
+pub(crate) fn settings(process: &ProcessConfig) -> Settings {
+    Settings {
+        region: process.region.clone(),
+        account_id: process.account_id.clone(),
+        execute_api_suffix: process.execute_api_suffix.clone(),
+    }
 }
 
 fn access(
@@ -154,7 +158,7 @@ impl Opened {
 }
 
 /// Bytes that nobody can guess: values of API keys are made of them.
-fn random(mut bytes: &mut [u8]) {
+pub(crate) fn random(mut bytes: &mut [u8]) {
     while !bytes.is_empty() {
         // It can only be interrupted, before the kernel has collected its first entropy.
         if let Ok(length) = getrandom(&mut *bytes, GetRandomFlags::empty()) {

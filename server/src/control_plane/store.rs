@@ -1,13 +1,15 @@
 //! What the control plane holds, on disk: one file, one table of rows as AWS shows them, one transaction for each request that
 //! changes something.
 
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{
+    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+};
 use ringway_controlplane::aws::Write;
 
 /// Rows as JSON, by table and key.
@@ -20,6 +22,8 @@ const FORMAT_KEY: &str = "format";
 const FORMAT: u64 = 1;
 /// Memory for pages: everything is in memory as rows already.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+const IN_USE: &str = "another process has it open, most likely a gateway; stop it first";
 
 /// The file. A process has it alone.
 pub(crate) struct Store {
@@ -49,31 +53,59 @@ impl Store {
             .open(path)
             .map_err(|error| text(&error))?;
         let is_new = file.metadata().map_err(|error| text(&error))?.len() == 0;
-        let open = |file| {
-            let backend = FileBackend::new(file)?;
-            Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend)
-        };
-        let database = open(file).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => "another process has it open".to_owned(),
-            other => format!("it cannot be read: {other}"),
-        })?;
-        let store = Store { database, path: path.to_owned() };
+        let backend = FileBackend::new(file).map_err(|error| text(&error))?;
+        let store = Self::of_backend(backend, path)?;
         match is_new {
             true => {
                 store.begin().map_err(|error| text(&error))?;
                 sync_directory(path).map_err(|error| text(&error))?;
             }
-            false => {
-                match store.format().map_err(|error| format!("it is not a store of Ringway: {error}"))? {
-                    Some(FORMAT) => {}
-                    Some(other) => {
-                        return Err(format!("its format is {other}, and this version knows {FORMAT} only"));
-                    }
-                    None => return Err("it is not a store of Ringway, or its making was cut off".to_owned()),
-                }
-            }
+            false => store.check_format()?,
         }
         Ok(store)
+    }
+
+    /// What a file holds, in memory: nothing is written to the file, which a gateway may have left at any point.
+    ///
+    /// # Errors
+    /// Names the file and says what is wrong with it.
+    pub(crate) fn copy_of(path: &Path) -> Result<Self, String> {
+        let name = |error: String| format!("the store {}: {error}", path.display());
+        Self::copy_of_file(path).map_err(name)
+    }
+
+    fn copy_of_file(path: &Path) -> Result<Self, String> {
+        let mut file = File::open(path).map_err(|error| error.to_string())?;
+        match file.try_lock_shared() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(IN_USE.to_owned()),
+            Err(TryLockError::Error(error)) => return Err(error.to_string()),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        let memory = InMemoryBackend::new();
+        let copied = memory.set_len(bytes.len() as u64).and_then(|()| memory.write(0, &bytes));
+        copied.map_err(|error| error.to_string())?;
+        let store = Self::of_backend(memory, path)?;
+        store.check_format()?;
+        Ok(store)
+    }
+
+    fn of_backend(backend: impl StorageBackend, path: &Path) -> Result<Self, String> {
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
+        let database = database.map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => IN_USE.to_owned(),
+            other => format!("it cannot be read: {other}"),
+        })?;
+        Ok(Store { database, path: path.to_owned() })
+    }
+
+    fn check_format(&self) -> Result<(), String> {
+        match self.format().map_err(|error| format!("it is not a store of Ringway: {error}"))? {
+            Some(FORMAT) => Ok(()),
+            Some(other) => Err(format!("its format is {other}, and this version knows {FORMAT} only")),
+            None => Err("it is not a store of Ringway, or its making was cut off".to_owned()),
+        }
     }
 
     /// Writes what a new file says of itself.
@@ -174,6 +206,26 @@ mod tests {
         let expected =
             [("rest_apis/b", "4"), ("rest_apis/c", "3")].map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(rows(&Store::open(&path).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_copy_leaves_the_file_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("apis.redb");
+        let copy = |path: &Path| Store::copy_of(path).map(|store| rows(&store));
+        assert!(copy(&path).unwrap_err().contains("No such file"));
+        let store = Store::open(&path).unwrap();
+        store.apply(&[write("a", Some("1"))]).unwrap();
+        assert!(copy(&path).unwrap_err().contains("stop it first"));
+        // As after `kill -9`.
+        let killed = directory.path().join("killed.redb");
+        std::fs::copy(&path, &killed).unwrap();
+        drop(store);
+        for path in [path, killed] {
+            let before = std::fs::read(&path).unwrap();
+            assert_eq!(copy(&path).unwrap(), [("rest_apis/a".to_owned(), "1".to_owned())]);
+            assert!(std::fs::read(&path).unwrap() == before);
+        }
     }
 
     #[test]

@@ -4,5 +4,6 @@
 mod client;
 mod command_line;
 mod demo;
+mod export_config;
 mod serving;
 mod tutorial;

@@ -266,14 +266,38 @@ fn settle(state: &mut State, domain: &mut DomainName) -> Result<(), Exception> {
     if has("REGIONAL") {
         let arn = domain.regional_certificate_arn.as_deref();
         check_certificate("REGIONAL", arn.is_some(), arn, &region)?;
-        let (id, suffix) = (state.ids.long(), &state.settings.execute_api_suffix);
-        let regional = || format!("d-{id}.execute-api.{region}.{suffix}");
-        domain.regional_domain_name.get_or_insert_with(regional);
-        domain.regional_hosted_zone_id = Some(hosted_zone::of(&region).to_owned());
+        settle_regional(state, domain);
     } else {
         (domain.regional_domain_name, domain.regional_hosted_zone_id) = (None, None);
     }
     Ok(())
+}
+
+fn settle_regional(state: &mut State, domain: &mut DomainName) {
+    let (id, region) = (state.ids.long(), &state.settings.region);
+    let suffix = &state.settings.execute_api_suffix;
+    let regional = || format!("d-{id}.execute-api.{region}.{suffix}");
+    domain.regional_domain_name.get_or_insert_with(regional);
+    domain.regional_hosted_zone_id = Some(hosted_zone::of(region).to_owned());
+}
+
+/// A REGIONAL domain name as API files have them. Whoever updates it has to bring a certificate.
+pub(in crate::aws) fn without_certificate(state: &mut State, name: &str) -> DomainName {
+    let mut domain = DomainName {
+        domain_name: name.to_owned(),
+        domain_name_arn: Some(state.arn(&format!("/domainnames/{name}"))),
+        endpoint_configuration: EndpointConfiguration {
+            types: vec!["REGIONAL".to_owned()],
+            ip_address_type: Some("ipv4".to_owned()),
+            ..EndpointConfiguration::default()
+        },
+        domain_name_status: "AVAILABLE".to_owned(),
+        security_policy: Some("TLS_1_2".to_owned()),
+        routing_mode: Some(MAPPINGS_ONLY.to_owned()),
+        ..DomainName::default()
+    };
+    settle_regional(state, &mut domain);
+    domain
 }
 
 /// A certificate of ACM has to be in the Region of the endpoint; that of an edge is us-east-1.

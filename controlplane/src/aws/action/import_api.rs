@@ -102,21 +102,21 @@ fn finish(
             warnings.join("\n\t")
         )));
     }
-    // AWS writes out what stands for the API itself (tables.md §10).
-    let own = format!("\"{}/", execute_api_arn(state, &api.id));
-    api.policy = api.policy.map(|policy| policy.replace("\"execute-api:/", &own));
+    api.policy = own_policy(state, &api);
     let with_tags = with_tags || !api.tags.is_empty();
     let shown = show(&RestApi { warnings, ..api.clone() }, with_tags);
     state.rest_apis.put(api.id.clone(), api);
     Ok(shown)
 }
 
-fn execute_api_arn(state: &State, id: &str) -> String {
+/// The resource policy: AWS writes out what stands for the API itself (tables.md §10).
+pub(in crate::aws) fn own_policy(state: &State, api: &RestApi) -> Option<String> {
     let (region, account) = (&state.settings.region, &state.settings.account_id);
-    format!("arn:aws:execute-api:{region}:{account}:{id}")
+    let own = format!("\"arn:aws:execute-api:{region}:{account}:{}/", api.id);
+    Some(api.policy.as_ref()?.replace("\"execute-api:/", &own))
 }
 
-fn put_root(state: &mut State, api: &RestApi) {
+pub(in crate::aws) fn put_root(state: &mut State, api: &RestApi) {
     let root = Resource { id: api.root_resource_id.clone(), path: "/".into(), ..Resource::default() };
     state.resources.put(key(&api.id, &root.id), root);
 }
@@ -209,7 +209,7 @@ fn endpoint(call: &Call<'_>, model: &model::RestApi) -> Result<EndpointConfigura
 }
 
 /// `mode=overwrite`: the settings of the document. The endpoint stays (tables.md §10.1), but a document that closes it does.
-fn overwrite_settings(api: &mut RestApi, model: &model::RestApi) {
+pub(in crate::aws) fn overwrite_settings(api: &mut RestApi, model: &model::RestApi) {
     api.name.clone_from(&model.name);
     api.description.clone_from(&model.description);
     api.version.clone_from(&model.version);

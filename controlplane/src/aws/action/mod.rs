@@ -37,6 +37,10 @@ mod vpc_link;
 
 use super::operation::Operation;
 
+pub(super) use domain_name::without_certificate;
+pub(super) use import_api::{overwrite_settings, own_policy, put_root};
+pub(super) use stage::new as new_stage;
+
 /// The operations of all kinds.
 pub(super) static FAMILIES: &[&[Operation]] = &[
     rest_api::OPERATIONS,

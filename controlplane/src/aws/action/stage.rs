@@ -104,7 +104,7 @@ fn find<'s>(state: &'s State, call: &Call<'_>) -> Result<&'s Stage, Exception> {
 }
 
 /// A stage with AWS's defaults (tables.md §9.2).
-pub(super) fn new(stage_name: String, deployment_id: String, now: i64) -> Stage {
+pub(in crate::aws) fn new(stage_name: String, deployment_id: String, now: i64) -> Stage {
     Stage {
         stage_name,
         deployment_id,

@@ -15,7 +15,7 @@ const JSON: &str = "application/json";
 ///
 /// # Errors
 /// Says what no OpenAPI document can say.
-pub(super) fn document(state: &State, api: &RestApi) -> Result<Json, Vec<String>> {
+pub(crate) fn document(state: &State, api: &RestApi) -> Result<Json, Vec<String>> {
     let mut resources: Vec<&Resource> = state.resources.children(&api.id).map(|(_, row)| row).collect();
     resources.sort_by(|a, b| a.path.cmp(&b.path));
     document_of(state, api, &resources)

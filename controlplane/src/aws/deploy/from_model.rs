@@ -13,6 +13,7 @@ use crate::aws::wire::{
 };
 use crate::document::FILE_BYTES_MAX;
 use crate::json::Json;
+use crate::stable_id::stable_id;
 
 /// The template of a gateway response that has none of its own (recorded, tables.md §8.6).
 const GATEWAY_TEMPLATE: &str = "{\"message\":$context.error.messageString}";
@@ -27,6 +28,19 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
+    /// Those that resources of API files have, of these paths and all above them.
+    pub(crate) fn stable(api: &str, paths: &[String]) -> Self {
+        let above = |path: &String| {
+            let ends = path.match_indices('/').map(|(end, _)| path[..end].to_owned());
+            ends.filter(|path| !path.is_empty()).chain([path.clone()]).collect::<Vec<_>>()
+        };
+        let resources = paths.iter().flat_map(above).map(|path| {
+            let id = stable_id(&[api, &path]);
+            (path, id)
+        });
+        Ids { resources: resources.collect(), ..Ids::default() }
+    }
+
     pub(crate) fn of(state: &State, api: &str) -> Self {
         let resources = state.resources.children(api);
         let validators = state.request_validators.children(api);

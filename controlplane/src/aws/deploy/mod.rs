@@ -23,6 +23,7 @@ mod round_trip_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use document::document;
 pub(crate) use from_model::{Ids, documentation_parts, write};
 pub(crate) use place::{Part, Place, plain};
 pub(crate) use serving::Served;
