@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ringway_core::model::{self, Api, Deployment};
 
-use super::{comparable, left_out, without_ids, written};
+use super::{comparable, left_out, written};
 use crate::api_file;
 use crate::aws::deploy::document;
 use crate::aws::wire::RestApi;
@@ -126,23 +126,20 @@ fn main<'d>(
     deployments: &BTreeMap<&str, &'d Arc<Deployment>>,
     draft: Option<&model::RestApi>,
 ) -> Option<&'d Deployment> {
-    let draft = draft.cloned().map(without_ids);
     let rank = |deployment: &&&'d Arc<Deployment>| {
         let row = state.deployments.child(&api.id, &deployment.id);
-        let is_draft = draft.as_ref() == Some(&without_ids(deployment.rest_api.clone()));
+        let is_draft = draft.is_some_and(|draft| diff(&deployment.rest_api, draft).is_empty());
         (is_draft, row.map_or(0, |row| row.created_date))
     };
     deployments.values().max_by_key(rank).map(|deployment| &***deployment)
 }
 
-/// What the API has that its documents do not have, and the other way round.
+/// What the API has that its documents do not have, and the other way round. Orders that mean nothing are not compared: rows do not
+/// keep those of documents that people wrote.
 fn not_deployed(name: &str, deployed: &model::RestApi, draft: &model::RestApi, left_out: &mut Vec<String>) {
-    let changes: Vec<String> = diff(deployed, draft).iter().map(ToString::to_string).collect();
+    let changes = diff(deployed, draft).into_iter().map(|change| change.to_string()).collect::<Vec<_>>();
     let lines = changes.iter().flat_map(|change| change.lines());
     left_out.extend(lines.map(|line| format!("{name}: what is not deployed: {line}")));
-    if changes.is_empty() && without_ids(deployed.clone()) != without_ids(draft.clone()) {
-        left_out.push(format!("{name}: what is not deployed"));
-    }
 }
 
 fn set_title(document: &mut Json, title: &str) {

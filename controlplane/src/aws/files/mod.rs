@@ -20,7 +20,8 @@ mod tests;
 fn comparable(api: &Api) -> Api {
     let mut api = api.clone();
     let plain = |deployment: &mut Arc<Deployment>| {
-        let rest_api = RestApi { name: String::new(), ..without_ids(deployment.rest_api.clone()) };
+        let mut rest_api = RestApi { name: String::new(), ..deployment.rest_api.clone() };
+        rest_api.resources.iter_mut().for_each(|resource| resource.id.clear());
         *deployment = Arc::new(Deployment { id: String::new(), rest_api });
     };
     for stage in &mut api.stages {
@@ -28,11 +29,6 @@ fn comparable(api: &Api) -> Api {
         stage.canary.iter_mut().for_each(|canary| plain(&mut canary.deployment));
     }
     api.stages.sort_by(|a, b| a.stage_name.cmp(&b.stage_name));
-    api
-}
-
-fn without_ids(mut api: RestApi) -> RestApi {
-    api.resources.iter_mut().for_each(|resource| resource.id.clear());
     api
 }
 

@@ -188,6 +188,12 @@ fn files_of_people_become_rows() {
         resources["item"].as_array().unwrap().iter().map(|row| row["path"].as_str().unwrap()).collect();
     assert_eq!(paths.len(), 3, "{paths:?}");
 
+    let left_out = plane.export_files().unwrap().left_out;
+    let not_deployed: Vec<&String> = left_out.iter().filter(|line| line.contains("not deployed")).collect();
+    // Of two responses with one status code, rows keep one.
+    assert!(not_deployed.iter().all(|line| line.contains("integration response")), "{not_deployed:?}");
+    assert!(!not_deployed.is_empty());
+
     let validated = format!("{stages}responseValidation = \"enforce\"\n");
     let errors = control_plane().import_files(&written(&document.to_string(), &validated), 0).unwrap_err();
     assert!(errors[0].contains("no `responseValidation`"), "{errors:?}");
