@@ -175,7 +175,10 @@ fn join(files: &[Arc<ApiFile>]) -> Result<Loaded, Vec<Issue>> {
             }
             read.sort();
             read.dedup();
-            Ok(Loaded { configuration: Configuration { apis, domain_names }, files: read })
+            Ok(Loaded {
+                configuration: Configuration { apis, domain_names, ..Configuration::default() },
+                files: read,
+            })
         }
         Ok(_) => Err(issues),
         Err(more) => {

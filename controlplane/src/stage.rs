@@ -95,6 +95,8 @@ impl<'a> ApiReader<'_, '_, 'a> {
             access_log_format,
             canary: canary.flatten(),
             response_validation,
+            method_settings: Vec::new(),
+            cache_bytes: None,
         })
     }
 

@@ -294,6 +294,7 @@ fn compiles_if_it_loads(document: &str) -> bool {
         execute_api_suffix: "amazonaws.com".into(),
         path_addresses: false,
         default_log_format: "$context.requestId".into(),
+        ..CompileSettings::default()
     };
     if let Err(errors) = compile(&loaded.configuration, &settings, &mut Registry::new()) {
         panic!("{errors:?} in\n{document}");

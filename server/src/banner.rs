@@ -111,6 +111,7 @@ mod tests {
                 domain_name: "api.example.com".into(),
                 base_path_mappings: vec![mapping("v1", None), mapping("", Some("prod"))],
             }],
+            ..Configuration::default()
         };
         let banner = render(&Started {
             listeners: &["0.0.0.0:8080".parse().unwrap()],

@@ -119,6 +119,7 @@ fn compile_settings(process: &ProcessConfig) -> CompileSettings {
         execute_api_suffix: process.execute_api_suffix.clone(),
         path_addresses: process.path_addresses,
         default_log_format: default_log_format.to_owned(),
+        ..CompileSettings::default()
     }
 }
 

@@ -471,11 +471,23 @@ mod tests {
     fn nothing_is_in_a_file_and_in_the_control_plane() {
         let api = |id: &str| Arc::new(Api { id: id.into(), name: id.into(), stages: Vec::new() });
         let domain = |name: &str| DomainName { domain_name: name.into(), base_path_mappings: Vec::new() };
-        let files = Configuration { apis: vec![api("a"), api("b")], domain_names: vec![domain("x.example")] };
-        let other = Configuration { apis: vec![api("c")], domain_names: vec![domain("y.example")] };
+        let files = Configuration {
+            apis: vec![api("a"), api("b")],
+            domain_names: vec![domain("x.example")],
+            ..Configuration::default()
+        };
+        let other = Configuration {
+            apis: vec![api("c")],
+            domain_names: vec![domain("y.example")],
+            ..Configuration::default()
+        };
         let joined = join(&files, &other).unwrap();
         assert_eq!((joined.apis.len(), joined.domain_names.len()), (3, 2));
-        let same = Configuration { apis: vec![api("b")], domain_names: vec![domain("x.example")] };
+        let same = Configuration {
+            apis: vec![api("b")],
+            domain_names: vec![domain("x.example")],
+            ..Configuration::default()
+        };
         assert_eq!(
             join(&files, &same).unwrap_err(),
             [

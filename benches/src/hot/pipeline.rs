@@ -207,6 +207,7 @@ fn snapshot() -> Snapshot {
             domain_name: "api.example.com".into(),
             base_path_mappings: vec![mapping],
         }],
+        ..Configuration::default()
     };
     let settings = CompileSettings {
         region: "us-east-1".into(),
@@ -214,6 +215,7 @@ fn snapshot() -> Snapshot {
         execute_api_suffix: "amazonaws.com".into(),
         path_addresses: false,
         default_log_format: PRESET_JSON.into(),
+        ..CompileSettings::default()
     };
     compile(&configuration, &settings, &mut Registry::new()).expect("a valid configuration")
 }

@@ -10,10 +10,12 @@ mod gateway_response;
 mod integration;
 mod mapping;
 mod method;
+mod method_settings;
 mod rest_api;
 mod selection_pattern;
 mod stage;
 mod stage_variables;
+mod usage_plan;
 
 pub use gateway_response::{GatewayResponse, GatewayResponseSource, GatewayResponseType};
 pub use integration::{
@@ -26,6 +28,7 @@ pub use mapping::{
 pub use method::{
     Authorization, HttpMethod, Method, MethodResponse, RequestParameterKey, RequestParameterPlace, Resource,
 };
+pub use method_settings::{MethodSetting, MethodSettings, UnauthorizedCacheControl, settings_of};
 pub use rest_api::{
     ApiKeySource, Authorizer, AuthorizerType, DocumentationPart, EndpointConfiguration, EndpointType, Model,
     RequestValidator, RestApi,
@@ -36,6 +39,11 @@ pub use stage_variables::{
     is_stage_variable_name, is_stage_variable_value, stage_variables_of, substitute_stage_variables,
 };
 
+pub use usage_plan::{
+    API_KEY_PARTS, ApiKey, ApiKeys, ApiStage, MethodThrottle, QuotaPeriod, QuotaSettings, ThrottleSettings,
+    UsagePlan, hash_of, part_of,
+};
+
 /// Everything the gateway serves: the unit of a reload.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Configuration {
@@ -43,6 +51,10 @@ pub struct Configuration {
     pub apis: Vec<Arc<Api>>,
     /// Custom domain names.
     pub domain_names: Vec<DomainName>,
+    /// Usage plans; no id twice.
+    pub usage_plans: Vec<Arc<UsagePlan>>,
+    /// API keys.
+    pub api_keys: ApiKeys,
 }
 
 /// A REST API as its stages serve it.

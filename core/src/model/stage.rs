@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::RestApi;
+use super::{MethodSetting, RestApi};
 
 /// A named reference to a deployment, with its variables.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,10 @@ pub struct Stage {
     pub canary: Option<CanarySettings>,
     /// Whether answers are held against the models of their method responses; ours, not AWS's.
     pub response_validation: ResponseValidation,
+    /// `methodSettings`; no method twice.
+    pub method_settings: Vec<MethodSetting>,
+    /// `cacheClusterSize` in bytes, where `cacheClusterEnabled`.
+    pub cache_bytes: Option<u64>,
 }
 
 impl Stage {
@@ -32,6 +36,8 @@ impl Stage {
             access_log_format: None,
             canary: None,
             response_validation: ResponseValidation::Off,
+            method_settings: Vec::new(),
+            cache_bytes: None,
         }
     }
 }

@@ -12,11 +12,11 @@ use super::{
     StageLabels, StagePlan, integration,
 };
 use crate::limits::PATH_PARAMETERS_MAX;
-use crate::model::{Api, Configuration, Deployment, DomainName, Method, Resource, Stage};
+use crate::model::{Api, Configuration, Deployment, DomainName, Method, Resource, Stage, ThrottleSettings};
 use crate::telemetry::access_log::{self, LogFormat};
 
 /// What a compilation takes from the process's configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CompileSettings {
     /// `us-east-1`
     pub region: String,
@@ -28,6 +28,10 @@ pub struct CompileSettings {
     pub path_addresses: bool,
     /// Access-log format of stages without their own.
     pub default_log_format: String,
+    /// What all requests together may be; `None`: as many as come.
+    pub account_throttle: Option<ThrottleSettings>,
+    /// Cores that serve: what each one may hold of a throttle depends on it. 0 is 1.
+    pub cores: usize,
 }
 
 impl CompileSettings {

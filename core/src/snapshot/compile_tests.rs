@@ -42,6 +42,7 @@ fn configuration(apis: &[&Arc<Api>]) -> Configuration {
     Configuration {
         apis: apis.iter().map(|api| Arc::clone(api)).collect(),
         domain_names: vec![DomainName { domain_name: "*".into(), base_path_mappings }],
+        ..Configuration::default()
     }
 }
 
@@ -52,6 +53,7 @@ fn settings() -> CompileSettings {
         execute_api_suffix: "amazonaws.com".into(),
         path_addresses: false,
         default_log_format: "$context.requestId".into(),
+        ..CompileSettings::default()
     }
 }
 

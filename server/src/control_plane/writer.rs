@@ -100,7 +100,7 @@ impl Writer {
 /// What the control plane has for the cores, the draft included.
 pub(super) fn configuration(plane: &mut ControlPlane) -> Result<Configuration, Vec<String>> {
     let serving = plane.serving()?;
-    Ok(Configuration { apis: serving.apis, domain_names: serving.domain_names })
+    Ok(Configuration { apis: serving.apis, domain_names: serving.domain_names, ..Configuration::default() })
 }
 
 /// An API that has not changed is the same allocation.

@@ -65,6 +65,7 @@ fn snapshot(configuration: Configuration, file: &Path) -> Result<(Snapshot, Stri
         execute_api_suffix: "amazonaws.com".into(),
         path_addresses: false,
         default_log_format: PRESET_JSON.into(),
+        ..CompileSettings::default()
     };
     let [api] = configuration.apis.as_slice() else {
         return Err(format!("{}: an API file has one API", file.display()));

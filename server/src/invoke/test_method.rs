@@ -56,7 +56,8 @@ fn try_run(invocation: TestInvocation, settings: &CompileSettings) -> Result<Val
     }
     text.push_str("\r\n");
     text.push_str(&body);
-    let configuration = Configuration { apis: vec![api.into()], domain_names: Vec::new() };
+    let configuration =
+        Configuration { apis: vec![api.into()], domain_names: Vec::new(), ..Configuration::default() };
     let snapshot =
         compile(&configuration, settings, &mut Registry::new()).map_err(|errors| errors.join("; "))?;
     show(&invoke(&snapshot, text.as_bytes(), &own)?)

@@ -235,6 +235,7 @@ pub(crate) fn compile_settings() -> CompileSettings {
         execute_api_suffix: "amazonaws.com".into(),
         path_addresses: false,
         default_log_format: LOG_FORMAT.into(),
+        ..CompileSettings::default()
     }
 }
 
@@ -315,5 +316,6 @@ pub(crate) fn configuration(resources: Vec<Resource>) -> Configuration {
             Api { id: "simulated1".to_owned(), name: "simulated".to_owned(), stages: vec![stage] }.into(),
         ],
         domain_names: vec![DomainName { domain_name: "*".to_owned(), base_path_mappings: vec![mapping] }],
+        ..Configuration::default()
     }
 }

@@ -178,8 +178,14 @@ fn what_does_nothing_is_deployed_as_aws_deploys_it() {
         execute_api_suffix: "amazonaws.com".into(),
         path_addresses: false,
         default_log_format: "$context.requestId".into(),
+        ..CompileSettings::default()
     };
-    let snapshot = compile(&Configuration { apis, domain_names }, &settings, &mut Registry::new()).unwrap();
+    let snapshot = compile(
+        &Configuration { apis, domain_names, ..Configuration::default() },
+        &settings,
+        &mut Registry::new(),
+    )
+    .unwrap();
     assert_eq!(snapshot.stages[0].routes.len(), 3);
 }
 

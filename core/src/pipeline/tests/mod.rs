@@ -125,6 +125,7 @@ fn serving(rest_api: RestApi) -> Snapshot {
                 stage: None,
             }],
         }],
+        ..Configuration::default()
     };
     let settings = CompileSettings {
         region: "us-east-1".into(),
@@ -132,6 +133,7 @@ fn serving(rest_api: RestApi) -> Snapshot {
         execute_api_suffix: "amazonaws.com".into(),
         path_addresses: true,
         default_log_format: crate::telemetry::access_log::PRESET_JSON.into(),
+        ..CompileSettings::default()
     };
     compile(&configuration, &settings, &mut Registry::new()).unwrap()
 }

@@ -331,6 +331,7 @@ fn a_canary_takes_its_share() {
     let configuration = Configuration {
         apis: vec![Api { id: "a1".into(), name: "a".into(), stages: vec![stage] }.into()],
         domain_names: Vec::new(),
+        ..Configuration::default()
     };
     let settings = CompileSettings {
         region: "r".into(),
@@ -338,6 +339,7 @@ fn a_canary_takes_its_share() {
         execute_api_suffix: "s".into(),
         path_addresses: false,
         default_log_format: "$context.requestId".into(),
+        ..CompileSettings::default()
     };
     let snapshot = compile(&configuration, &settings, &mut Registry::new()).unwrap();
     let bytes = b"GET /dev/x HTTP/1.1\r\nHost: a1.execute-api.r.s\r\n\r\n";
