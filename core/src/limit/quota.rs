@@ -74,8 +74,9 @@ pub struct Quota {
     granted: AtomicU64,
     /// Below this many left, more are asked for.
     low: AtomicU32,
-    /// The period after the last one that is known to be used up.
+    /// The period after the last one that is known to be used up, and the limit it was held against.
     exhausted_before: AtomicU32,
+    exhausted_limit: AtomicU64,
     /// Whether a request for more is under way.
     asked: AtomicBool,
     /// Whether the last one failed.
@@ -94,9 +95,10 @@ pub struct QuotaRequest {
 }
 
 impl Quota {
-    /// Takes a request of `period`. A clock that was set back does not bring an earlier period back: the later one goes on.
+    /// Takes a request of `period`, of which `limit` are allowed. A clock that was set back does not bring an earlier period back: the
+    /// later one goes on.
     #[inline]
-    pub fn take(&self, period: u32) -> Taken {
+    pub fn take(&self, period: u32, limit: u64) -> Taken {
         let mut known = self.granted.load(Ordering::Relaxed);
         while (known >> 32) as u32 >= period && known as u32 > 0 {
             match self.granted.compare_exchange_weak(known, known - 1, Ordering::Relaxed, Ordering::Relaxed) {
@@ -108,12 +110,14 @@ impl Quota {
                 Err(other) => known = other,
             }
         }
-        self.without(period.max((known >> 32) as u32))
+        self.without(period.max((known >> 32) as u32), limit)
     }
 
     #[cold]
-    fn without(&self, period: u32) -> Taken {
-        if self.exhausted_before.load(Ordering::Acquire) > period {
+    fn without(&self, period: u32, limit: u64) -> Taken {
+        // A limit that was changed since is asked about again.
+        let exhausted = self.exhausted_before.load(Ordering::Acquire) > period;
+        if exhausted && self.exhausted_limit.load(Ordering::Relaxed) == limit {
             // It is said after the last grant, which may have come meanwhile.
             return match self.granted.load(Ordering::Relaxed) {
                 granted if (granted >> 32) as u32 >= period && granted as u32 > 0 => {
@@ -140,9 +144,9 @@ impl Quota {
         let _ = self.granted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give);
     }
 
-    /// Answers a request: `count` more of `period` are durable. `exhausted`: they are the last ones. Returns what an earlier period had
-    /// left, which nobody can take any more.
-    pub fn grant(&self, period: u32, count: u32, low: u32, exhausted: bool) -> u32 {
+    /// Answers a request: `count` more of `period` are durable, and more are to be asked for when `low` are left. `exhausted`: they are
+    /// the last ones of this limit. Returns what an earlier period had left, which nobody can take any more.
+    pub fn grant(&self, period: u32, count: u32, low: u32, exhausted: Option<u64>) -> u32 {
         let mut left = 0;
         let _ = self.granted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |known| {
             let same = (known >> 32) as u32 == period;
@@ -152,7 +156,8 @@ impl Quota {
         });
         self.low.store(low, Ordering::Relaxed);
         self.unavailable.store(false, Ordering::Relaxed);
-        self.exhausted_before.store(if exhausted { period + 1 } else { 0 }, Ordering::Release);
+        self.exhausted_limit.store(exhausted.unwrap_or(0), Ordering::Relaxed);
+        self.exhausted_before.store(if exhausted.is_some() { period + 1 } else { 0 }, Ordering::Release);
         self.asked.store(false, Ordering::Release);
         left
     }
@@ -199,42 +204,45 @@ mod tests {
     #[test]
     fn gives_what_was_granted_and_asks_in_time() {
         let quota = Quota::default();
-        assert_eq!(quota.take(7), Taken::Wait { ask: true });
-        assert_eq!(quota.take(7), Taken::Wait { ask: false });
-        assert_eq!(quota.grant(7, 3, 1, false), 0);
-        assert_eq!(quota.take(7), Taken::Request { more: false });
-        assert_eq!(quota.take(7), Taken::Request { more: false });
-        assert_eq!(quota.take(7), Taken::Request { more: true });
-        assert_eq!(quota.take(7), Taken::Wait { ask: false });
-        quota.grant(7, 1, 0, true);
-        assert_eq!(quota.take(7), Taken::Request { more: false });
-        assert_eq!(quota.take(7), Taken::Exhausted);
-        assert_eq!(quota.take(8), Taken::Wait { ask: true });
-        assert_eq!(quota.grant(8, 5, 2, false), 0);
+        assert_eq!(quota.take(7, 100), Taken::Wait { ask: true });
+        assert_eq!(quota.take(7, 100), Taken::Wait { ask: false });
+        assert_eq!(quota.grant(7, 3, 1, None), 0);
+        assert_eq!(quota.take(7, 100), Taken::Request { more: false });
+        assert_eq!(quota.take(7, 100), Taken::Request { more: false });
+        assert_eq!(quota.take(7, 100), Taken::Request { more: true });
+        assert_eq!(quota.take(7, 100), Taken::Wait { ask: false });
+        quota.grant(7, 1, 0, Some(100));
+        assert_eq!(quota.take(7, 100), Taken::Request { more: false });
+        assert_eq!(quota.take(7, 100), Taken::Exhausted);
+        assert_eq!(quota.take(7, 101), Taken::Wait { ask: true });
+        quota.grant(7, 0, 0, Some(101));
+        assert_eq!(quota.take(7, 101), Taken::Exhausted);
+        assert_eq!(quota.take(8, 100), Taken::Wait { ask: true });
+        assert_eq!(quota.grant(8, 5, 2, None), 0);
         // The clock was set back.
-        assert_eq!(quota.take(7), Taken::Request { more: false });
+        assert_eq!(quota.take(7, 100), Taken::Request { more: false });
         assert_eq!(quota.revoke(), (8, 4));
-        assert_eq!(quota.take(8), Taken::Wait { ask: true });
+        assert_eq!(quota.take(8, 100), Taken::Wait { ask: true });
     }
 
     #[test]
     fn says_that_it_cannot_be_made_durable() {
         let quota = Quota::default();
-        assert_eq!(quota.take(1), Taken::Wait { ask: true });
+        assert_eq!(quota.take(1, 100), Taken::Wait { ask: true });
         quota.refuse();
         // The next one tries again, and the others do not wait for it.
-        assert_eq!(quota.take(1), Taken::Wait { ask: true });
-        assert_eq!(quota.take(1), Taken::Unavailable);
-        quota.grant(1, 1, 0, false);
-        assert_eq!(quota.take(1), Taken::Request { more: false });
+        assert_eq!(quota.take(1, 100), Taken::Wait { ask: true });
+        assert_eq!(quota.take(1, 100), Taken::Unavailable);
+        quota.grant(1, 1, 0, None);
+        assert_eq!(quota.take(1, 100), Taken::Request { more: false });
     }
 
     #[test]
     fn what_a_period_leaves_is_not_spent_in_the_next() {
         let quota = Quota::default();
-        quota.grant(1, 10, 2, false);
-        assert_eq!(quota.take(2), Taken::Wait { ask: true });
-        assert_eq!(quota.grant(2, 4, 1, false), 10);
+        quota.grant(1, 10, 2, None);
+        assert_eq!(quota.take(2, 100), Taken::Wait { ask: true });
+        assert_eq!(quota.grant(2, 4, 1, None), 10);
         quota.give_back(1);
         assert_eq!(quota.left(), (2, 4));
         quota.give_back(2);
