@@ -16,7 +16,8 @@ use crate::issue::{Issue, Issues, Place};
 
 pub use join::plan_problems;
 pub(crate) use join::{Joined, check_stages};
-pub(crate) use keys::KEYS_FILE_BYTES;
+pub(crate) use keys::{KEYS_FILE_BYTES, value_problem};
+pub(crate) use plans::{DEFAULT_PRIORITY, period_of};
 
 const KEYS: [&str; 3] = ["usagePlans", "apiKeys", "apiKeysFile"];
 

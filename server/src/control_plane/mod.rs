@@ -80,6 +80,7 @@ pub(crate) fn settings(process: &ProcessConfig) -> Settings {
         region: process.region.clone(),
         account_id: process.account_id.clone(),
         execute_api_suffix: process.execute_api_suffix.clone(),
+        account_throttle: process.account_throttle,
     }
 }
 

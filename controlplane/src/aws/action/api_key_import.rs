@@ -54,10 +54,11 @@ fn import_row(state: &mut State, now: i64, row: KeyRow) -> Result<(String, Vec<E
         let (least, most) = (KEY_LENGTH.start(), KEY_LENGTH.end());
         return Err(Exception::bad_request(format!("Key must have {least} to {most} characters")));
     }
+    api_key::check_value(&value)?;
     api_key::check_name(&name)?;
     api_key::check_description(&description)?;
     let enabled = enabled.map_err(Exception::bad_request)?;
-    let known = api_key::with_value(state, &value).cloned();
+    let known = state.api_key_with(&value).cloned();
     let known = known.unwrap_or_else(|| ApiKey {
         id: state.ids.long(),
         value: Some(value),
