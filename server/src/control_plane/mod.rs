@@ -5,6 +5,7 @@
 
 mod credentials;
 mod listener;
+mod seal;
 mod sigv4;
 mod store;
 mod throttle;
