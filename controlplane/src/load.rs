@@ -37,11 +37,12 @@ pub enum Beside<'c> {
     Known(&'c Configuration),
 }
 
-/// API files that fit together, see [`aws::ControlPlane::import_files`](crate::aws::ControlPlane::import_files).
+/// API files and usage files that fit together, see [`aws::ControlPlane::import_files`](crate::aws::ControlPlane::import_files).
 #[derive(Debug)]
 pub struct ApiFiles {
     pub(crate) files: Vec<Arc<ApiFile>>,
     pub(crate) domain_names: Vec<DomainName>,
+    pub(crate) usage: Joined,
 }
 
 /// Loads API files and everything that they name.
@@ -161,9 +162,18 @@ impl Loader {
     /// # Errors
     /// Every issue of every file.
     pub fn api_files_with(&mut self, paths: &[PathBuf], reader: Reader<'_>) -> Result<ApiFiles, Vec<Issue>> {
-        let files = self.files(paths, reader)?;
-        let domain_names = join(&files)?.configuration.domain_names;
-        Ok(ApiFiles { files, domain_names })
+        // What cannot be read is told where it is parsed.
+        let is_usage =
+            |path: &&PathBuf| reader(path).is_ok_and(|text| matches!(kind(&text, path), Kind::Usage));
+        let (usage, apis): (Vec<_>, Vec<_>) = paths.iter().partition(is_usage);
+        let [usage, apis] = [usage, apis].map(|paths| paths.into_iter().cloned().collect::<Vec<_>>());
+        let files = self.files(&apis, reader)?;
+        let loaded = join(&files)?.configuration;
+        let usage = Joined::new(self.usage_files(&usage, reader)?, &Joined::default())?;
+        match usage::check_stages(&usage.files, &loaded.apis, Beside::Unknown) {
+            issues if issues.is_empty() => Ok(ApiFiles { files, domain_names: loaded.domain_names, usage }),
+            issues => Err(issues),
+        }
     }
 
     fn files(&mut self, paths: &[PathBuf], reader: Reader<'_>) -> Result<Vec<Arc<ApiFile>>, Vec<Issue>> {

@@ -32,14 +32,26 @@ pub(crate) fn cache_bytes(size: &str) -> Option<u64> {
     size.parse::<f64>().ok().map(|gigabytes| (gigabytes * f64::from(1 << 30)) as u64)
 }
 
+/// `unauthorizedCacheControlHeaderStrategy`, in AWS's words.
+const STRATEGIES: [(&str, UnauthorizedCacheControl); 3] = [
+    ("FAIL_WITH_403", UnauthorizedCacheControl::FailWith403),
+    ("SUCCEED_WITH_RESPONSE_HEADER", UnauthorizedCacheControl::SucceedWithResponseHeader),
+    ("SUCCEED_WITHOUT_RESPONSE_HEADER", UnauthorizedCacheControl::SucceedWithoutResponseHeader),
+];
+
 /// What `name` stands for.
 pub(crate) fn strategy(name: &str) -> Option<UnauthorizedCacheControl> {
-    Some(match name {
-        "FAIL_WITH_403" => UnauthorizedCacheControl::FailWith403,
-        "SUCCEED_WITH_RESPONSE_HEADER" => UnauthorizedCacheControl::SucceedWithResponseHeader,
-        "SUCCEED_WITHOUT_RESPONSE_HEADER" => UnauthorizedCacheControl::SucceedWithoutResponseHeader,
-        _ => return None,
-    })
+    STRATEGIES.iter().find(|(known, _)| *known == name).map(|(_, strategy)| *strategy)
+}
+
+/// The name of a strategy.
+pub(crate) fn strategy_name(strategy: UnauthorizedCacheControl) -> &'static str {
+    STRATEGIES.iter().find(|(_, known)| *known == strategy).map_or("", |(name, _)| name)
+}
+
+/// The `cacheClusterSize` of so many bytes.
+pub(crate) fn cache_size(bytes: u64) -> Option<&'static str> {
+    CACHE_SIZES.split(", ").find(|size| cache_bytes(size) == Some(bytes))
 }
 
 impl<'a> ApiReader<'_, '_, 'a> {
@@ -149,6 +161,9 @@ mod tests {
 
     #[test]
     fn sizes_of_caches() {
+        for size in CACHE_SIZES.split(", ") {
+            assert_eq!(cache_size(cache_bytes(size).unwrap()), Some(size));
+        }
         assert_eq!(cache_bytes("0.5"), Some(512 * 1024 * 1024));
         assert_eq!(cache_bytes("118"), Some(118 * 1024 * 1024 * 1024));
         assert_eq!(cache_bytes("1.6"), Some(1_717_986_918));

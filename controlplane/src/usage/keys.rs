@@ -53,22 +53,22 @@ fn key(issues: &mut Issues<'_>, cursor: &Cursor<'_>, index: usize) -> Option<Key
     let id = issues.required(cursor, "id");
     let line = id.as_ref().unwrap_or(cursor).key_place(issues.file()).line;
     let id = id.and_then(|id| issues.usage_id(&id));
-    issues.required(cursor, "name").and_then(|name| key_name(issues, &name))?;
-    cursor.get("description").and_then(|text| issues.string(&text));
+    let name = issues.required(cursor, "name").and_then(|name| key_name(issues, &name));
+    let description = cursor.get("description").and_then(|text| issues.string(&text)).map(Box::from);
     let value = issues.required(cursor, "value").and_then(|value| key_value(issues, &value));
     let enabled = cursor.get("enabled").and_then(|enabled| issues.boolean(&enabled)).unwrap_or(true);
     let usage_plans = usage_plans(issues, cursor);
     let key = ApiKey { id: id?, value: value?, enabled, usage_plans };
-    Some(KeyEntry { key: Arc::new(key), file: 0, line, index: Some(index) })
+    Some(KeyEntry { key: Arc::new(key), name: name?, description, file: 0, line, index: Some(index) })
 }
 
-fn key_name(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<()> {
+fn key_name(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<Box<str>> {
     let name = issues.string(cursor)?;
     if name.chars().count() > NAME_LENGTH {
         issues.at(cursor, "Invalid API Key name, can be at most 1024 characters.");
         return None;
     }
-    Some(())
+    Some(name.into())
 }
 
 fn key_value(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<Box<str>> {
@@ -149,7 +149,7 @@ fn keys_file(text: &str, path: &Path, usage: &mut UsageFile) -> Vec<Issue> {
 /// Without a column `Id`, the id comes from the name: a key whose value is changed keeps its usage, and the id tells nothing of the
 /// value.
 fn key_of(row: KeyRow, file: usize) -> Result<KeyEntry, String> {
-    let KeyRow { line, name, value, enabled, usage_plan_ids, id, .. } = row;
+    let KeyRow { line, name, value, description, enabled, usage_plan_ids, id } = row;
     if let Some(problem) = value_problem(&value).or_else(|| plans_problem(&usage_plan_ids)) {
         return Err(problem);
     }
@@ -160,6 +160,7 @@ fn key_of(row: KeyRow, file: usize) -> Result<KeyEntry, String> {
         return Err("Id is no id: 1 to 128 characters of `[A-Za-z0-9_-]`".to_owned());
     }
     let id = if id.is_empty() { stable_id(&["API key", &name]) } else { id };
+    let description = Some(description).filter(|text| !text.is_empty()).map(Box::from);
     let key = ApiKey { id, value: value.into(), enabled: enabled?, usage_plans: usage_plan_ids };
-    Ok(KeyEntry { key: Arc::new(key), file, line, index: None })
+    Ok(KeyEntry { key: Arc::new(key), name: name.into(), description, file, line, index: None })
 }

@@ -17,7 +17,7 @@ use crate::issue::{Issue, Issues, Place};
 pub use join::plan_problems;
 pub(crate) use join::{Joined, check_stages};
 pub(crate) use keys::{KEYS_FILE_BYTES, value_problem};
-pub(crate) use plans::{DEFAULT_PRIORITY, period_of};
+pub(crate) use plans::{DEFAULT_PRIORITY, is_usage_id, period_of};
 
 const KEYS: [&str; 3] = ["usagePlans", "apiKeys", "apiKeysFile"];
 
@@ -34,6 +34,8 @@ pub(crate) struct UsageFile {
 #[derive(Debug)]
 pub(crate) struct PlanEntry {
     pub(crate) plan: Arc<UsagePlan>,
+    /// Nothing that is served depends on it.
+    pub(crate) description: Option<String>,
     pub(crate) place: Place,
     /// For each of its stages.
     stages: Vec<StagePlaces>,
@@ -50,6 +52,8 @@ struct StagePlaces {
 #[derive(Debug)]
 pub(crate) struct KeyEntry {
     pub(crate) key: Arc<ApiKey>,
+    pub(crate) name: Box<str>,
+    pub(crate) description: Option<Box<str>>,
     /// In [`UsageFile::files`].
     file: usize,
     line: u32,

@@ -35,7 +35,7 @@ fn plan(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<PlanEntry> {
     let place = id.as_ref().unwrap_or(cursor).place(issues.file());
     let id = id.and_then(|id| issues.usage_id(&id));
     let name = issues.required(cursor, "name").and_then(|name| plan_name(issues, &name));
-    cursor.get("description").and_then(|text| issues.string(&text));
+    let description = cursor.get("description").and_then(|text| issues.string(&text)).map(str::to_owned);
     let (api_stages, stages) = api_stages(issues, cursor).into_iter().unzip();
     let throttle = cursor.get("throttle").and_then(|throttle| issues.throttle(&throttle));
     let quota = cursor.get("quota").and_then(|cursor| quota(issues, &cursor));
@@ -50,7 +50,7 @@ fn plan(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<PlanEntry> {
         concurrency_limit,
         priority: priority.map_or(DEFAULT_PRIORITY, |priority| priority as u8),
     };
-    Some(PlanEntry { plan: Arc::new(plan), place, stages })
+    Some(PlanEntry { plan: Arc::new(plan), description, place, stages })
 }
 
 fn plan_name(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<String> {
@@ -162,6 +162,6 @@ impl Issues<'_> {
 }
 
 /// `[A-Za-z0-9_-]{1,128}`
-pub(super) fn is_usage_id(id: &str) -> bool {
+pub(crate) fn is_usage_id(id: &str) -> bool {
     is_stage_name(id)
 }

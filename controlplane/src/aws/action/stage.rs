@@ -167,7 +167,7 @@ pub(super) fn is_cache_size(size: &str) -> bool {
 }
 
 /// AWS takes minutes for it; here nothing is to be built.
-pub(super) fn set_cache(stage: &mut Stage, is_enabled: bool) {
+pub(in crate::aws) fn set_cache(stage: &mut Stage, is_enabled: bool) {
     stage.cache_cluster_enabled = is_enabled;
     let status = if is_enabled { "AVAILABLE" } else { "NOT_AVAILABLE" };
     stage.cache_cluster_status = status.to_owned();

@@ -205,7 +205,7 @@ pub(super) fn check_method(key: &str) -> Result<(), Exception> {
 /// What has to hold of numbers and periods after a change.
 ///
 /// The offset is the day that a period begins with: that is how AWS bounds it, whatever its model says (tables.md §9.6).
-pub(super) fn check_settings(plan: &UsagePlan) -> Result<(), Exception> {
+pub(in crate::aws) fn check_settings(plan: &UsagePlan) -> Result<(), Exception> {
     let of_methods = plan.api_stages.iter().flat_map(|stage| stage.throttle.values());
     for throttle in plan.throttle.iter().chain(of_methods) {
         if throttle.burst_limit < 0 || throttle.rate_limit < 0.0 || !throttle.rate_limit.is_finite() {

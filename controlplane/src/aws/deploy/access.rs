@@ -74,11 +74,13 @@ fn count(number: i64) -> u32 {
     u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }
 
-/// A quota without a period, which only patches can leave behind, is none.
+/// A quota without a period, which only patches can leave behind, is none. AWS lets an offset be more than the limit: then nothing is left
+/// of the first period.
 fn quota(row: &wire::QuotaSettings) -> Option<QuotaSettings> {
+    let limit = u64::try_from(row.limit).unwrap_or_default();
     Some(QuotaSettings {
-        limit: u64::try_from(row.limit).unwrap_or_default(),
-        offset: u64::try_from(row.offset).unwrap_or_default(),
+        limit,
+        offset: u64::try_from(row.offset).unwrap_or_default().min(limit),
         period: period_of(&row.period)?,
     })
 }

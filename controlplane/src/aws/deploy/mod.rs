@@ -26,7 +26,7 @@ mod round_trip_tests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use access::account_throttle;
+pub(crate) use access::{AWS_THROTTLE, account_throttle};
 pub(crate) use document::document;
 pub(crate) use from_model::{Ids, documentation_parts, write};
 pub(crate) use place::{Part, Place, plain};
