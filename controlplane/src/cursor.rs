@@ -161,6 +161,20 @@ impl Issues<'_> {
         }
     }
 
+    /// A number between `least` and `most`, neither of them infinite.
+    pub(crate) fn number(&mut self, cursor: &Cursor<'_>, least: f64, most: f64) -> Option<f64> {
+        let Value::Number(text) = &cursor.node.value else { return self.wrong_type(cursor, "a number") };
+        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            let bounds = match most {
+                f64::MAX => format!("of at least {least}"),
+                _ => format!("between {least} and {most}"),
+            };
+            self.at(cursor, format!("{} is not a number {bounds}", quoted(text)));
+        }
+        number
+    }
+
     pub(crate) fn sequence<'a>(&mut self, cursor: &Cursor<'a>) -> Option<Vec<Cursor<'a>>> {
         match cursor.node.value {
             Value::Sequence(_) => Some(cursor.items().collect()),
@@ -173,6 +187,21 @@ impl Issues<'_> {
             Value::Mapping(_) => Some(cursor.entries().collect()),
             _ => self.wrong_type(cursor, "a mapping"),
         }
+    }
+
+    /// A text that `is_valid` takes, which is `expected`.
+    pub(crate) fn named(
+        &mut self,
+        cursor: &Cursor<'_>,
+        is_valid: fn(&str) -> bool,
+        expected: &str,
+    ) -> Option<String> {
+        let text = self.string(cursor)?;
+        if is_valid(text) {
+            return Some(text.to_owned());
+        }
+        self.at(cursor, format!("{} is not {expected}", quoted(text)));
+        None
     }
 
     /// The member `key`, which has to be there.

@@ -179,10 +179,10 @@ fn mapping(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<Mapping> {
         None => Some(String::new()),
     };
     let api = issues.required(cursor, "restApiId");
-    let rest_api_id = api.as_ref().and_then(|api| named(issues, api, is_rest_api_id, "an id of `[a-z0-9]`"));
+    let rest_api_id = api.as_ref().and_then(|api| issues.named(api, is_rest_api_id, "an id of `[a-z0-9]`"));
     let stage_cursor = cursor.get("stage");
     let stage = match &stage_cursor {
-        Some(stage) => Some(named(issues, stage, is_stage_name, "a stage name of `[A-Za-z0-9_-]`")?),
+        Some(stage) => Some(issues.named(stage, is_stage_name, "a stage name of `[A-Za-z0-9_-]`")?),
         None => None,
     };
     let place = |cursor: &Cursor<'_>| cursor.place(issues.file());
@@ -192,20 +192,6 @@ fn mapping(issues: &mut Issues<'_>, cursor: &Cursor<'_>) -> Option<Mapping> {
         stage_place: stage_cursor.as_ref().map(place),
         mapping: BasePathMapping { base_path: base_path?, rest_api_id: rest_api_id?, stage },
     })
-}
-
-fn named(
-    issues: &mut Issues<'_>,
-    cursor: &Cursor<'_>,
-    is_valid: fn(&str) -> bool,
-    expected: &str,
-) -> Option<String> {
-    let text = issues.string(cursor)?;
-    if is_valid(text) {
-        return Some(text.to_owned());
-    }
-    issues.at(cursor, format!("{} is not {expected}", quoted(text)));
-    None
 }
 
 /// The base path without `(none)`, which is AWS's word for the root.

@@ -7,6 +7,7 @@
 
 mod access_log;
 pub mod api_file;
+mod api_keys_csv;
 pub mod aws;
 mod body;
 mod cursor;
@@ -21,7 +22,13 @@ pub mod openapi;
 pub mod process;
 mod stable_id;
 mod stage;
+mod stage_settings;
+mod throttle;
+mod usage;
 
 pub use issue::{Issue, Place};
 pub use json::Json;
-pub use load::{ApiFiles, Loaded, Loader, check, check_aws, import_file, load, load_process, load_with};
+pub use load::{
+    ApiFiles, Beside, Loaded, Loader, check, check_aws, import_file, load, load_process, load_with,
+};
+pub use usage::plan_problems;

@@ -10,10 +10,9 @@ use ringway_core::model::{
 use crate::api_file::{ApiReader, is_stage_name};
 use crate::body::Body;
 use crate::cursor::Cursor;
-use crate::document::Value;
 use crate::issue::quoted;
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 10] = [
     "stageName",
     "body",
     "variables",
@@ -21,18 +20,13 @@ const KEYS: [&str; 7] = [
     "canarySettings",
     "responseValidation",
     "description",
-];
-/// Properties of a Stage (tables.md §9.2) that are not built.
-const NOT_BUILT: [&str; 8] = [
+    "methodSettings",
     "cacheClusterEnabled",
     "cacheClusterSize",
-    "clientCertificateId",
-    "deploymentId",
-    "documentationVersion",
-    "methodSettings",
-    "tracingEnabled",
-    "webAclArn",
 ];
+/// Properties of a Stage (tables.md §9.2) that are not built.
+const NOT_BUILT: [&str; 5] =
+    ["clientCertificateId", "deploymentId", "documentationVersion", "tracingEnabled", "webAclArn"];
 const CANARY_KEYS: [&str; 4] = ["percentTraffic", "body", "stageVariableOverrides", "useStageCache"];
 
 /// Most variables of a stage (tables.md §9.3).
@@ -88,16 +82,15 @@ impl<'a> ApiReader<'_, '_, 'a> {
         let body = body?;
         let variables = variables?;
         self.check_variables(cursor, "variables", body, &variables);
-        Some(Stage {
-            stage_name: stage_name?,
-            deployment: body.deployment.clone(),
+        let mut stage = Stage {
             variables,
             access_log_format,
             canary: canary.flatten(),
             response_validation,
-            method_settings: Vec::new(),
-            cache_bytes: None,
-        })
+            ..Stage::new(stage_name.clone().unwrap_or_default(), body.deployment.clone())
+        };
+        self.stage_settings(cursor, &mut stage);
+        stage_name.map(|_| stage)
     }
 
     /// Reports what the document of a stage or canary needs and its variables do not give.
@@ -114,7 +107,7 @@ impl<'a> ApiReader<'_, '_, 'a> {
         }
     }
 
-    fn stage_keys(&mut self, cursor: &Cursor<'a>, known: &[&str], not_built: &[&str]) {
+    pub(crate) fn stage_keys(&mut self, cursor: &Cursor<'a>, known: &[&str], not_built: &[&str]) {
         for (key, member) in cursor.entries() {
             if not_built.contains(&key) {
                 self.issues.at_key(&member, format!("`{key}` is not built yet"), None);
@@ -192,8 +185,9 @@ impl<'a> ApiReader<'_, '_, 'a> {
     ) -> Option<CanarySettings> {
         self.issues.mapping(cursor)?;
         self.stage_keys(cursor, &CANARY_KEYS, &["deploymentId"]);
-        let percent_traffic =
-            cursor.get("percentTraffic").map_or(Some(0.0), |percent| self.percent(&percent));
+        let percent_traffic = cursor
+            .get("percentTraffic")
+            .map_or(Some(0.0), |percent| self.issues.number(&percent, 0.0, 100.0));
         let stage_variable_overrides = self.variables(cursor, "stageVariableOverrides");
         let use_stage_cache =
             cursor.get("useStageCache").map_or(Some(false), |flag| self.issues.boolean(&flag));
@@ -211,16 +205,5 @@ impl<'a> ApiReader<'_, '_, 'a> {
             stage_variable_overrides,
             use_stage_cache: use_stage_cache?,
         })
-    }
-
-    fn percent(&mut self, cursor: &Cursor<'a>) -> Option<f64> {
-        let Value::Number(text) = &cursor.node().value else {
-            return self.issues.wrong_type(cursor, "a number");
-        };
-        let percent = text.parse().ok().filter(|percent| (0.0..=100.0).contains(percent));
-        if percent.is_none() {
-            self.issues.at(cursor, format!("{} is not a number between 0 and 100", quoted(text)));
-        }
-        percent
     }
 }

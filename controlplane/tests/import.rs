@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use corpus::round_trips;
 use ringway_controlplane::openapi::{Account, ImportOptions, Imported, import};
-use ringway_controlplane::{Issue, api_file, load_with, process};
+use ringway_controlplane::{Beside, Issue, Loader, api_file, load_with, process};
 use ringway_core::model::{
-    HttpMethod, Integration, IntegrationResponse, IntegrationType, Method, ParameterSource, ParameterTarget,
-    RequestParameter, ResponseParameter, ResponseSource, ResponseValidation,
+    HttpMethod, Integration, IntegrationResponse, IntegrationType, Method, MethodSetting, MethodSettings,
+    ParameterSource, ParameterTarget, RequestParameter, ResponseParameter, ResponseSource,
+    ResponseValidation, ThrottleSettings, UnauthorizedCacheControl,
 };
 use ringway_core::snapshot::{CompileSettings, Registry, compile};
 
@@ -245,6 +246,51 @@ fn a_body_may_be_made_of_several_documents() {
     assert_eq!((paths, rest_api.version.as_deref()), (vec!["/base/a", "/base/b"], Some("2")));
 }
 
+const USAGE: &str = "apiKeysFile = 'keys.csv'\n[[usagePlans]]\nid = \"p\"\nname = \"P\"\nquota = { limit = 5, period = \"DAY\" }\n\
+    apiStages = [{ apiId = \"a\", stage = \"s\", throttle = { \"/a/GET\" = { rateLimit = 1.5, burstLimit = 1 } } }]\n\
+    [[apiKeys]]\nid = \"k\"\nname = \"K\"\nvalue = \"a-value-of-a-usage-file\"\nusagePlanIds = [\"p\"]\n";
+
+const USAGE_KEYS: &str =
+    "Name,Key,Enabled,UsagePlanIds\n\"a \"\"b\"\"\",a-value-of-a-file-of-keys,true,\"p,q\"\n'c\n',d\n";
+
+#[test]
+fn a_stage_has_settings_and_a_cache() {
+    let api = "restApiId = \"a\"\nbody = \"a.yaml\"\n\
+               [[stages]]\nstageName = \"s\"\nvariables = { backend = \"h:1\" }\n\
+               cacheClusterEnabled = true\ncacheClusterSize = 1.6\n\
+               [stages.methodSettings.\"*/*\"]\nthrottlingRateLimit = 1.5\nthrottlingBurstLimit = 3\n\
+               cacheDataEncrypted = true\nconcurrencyLimit = 4\n\
+               [stages.methodSettings.\"/pets/{petId}/GET\"]\ncachingEnabled = true\ncacheTtlInSeconds = 0\n\
+               requireAuthorizationForCacheControl = false\nunauthorizedCacheControlHeaderStrategy = \"FAIL_WITH_403\"\n\
+               [[stages]]\nstageName = \"t\"\nvariables = { backend = \"h:1\" }\ncacheClusterEnabled = true\n\
+               [[stages]]\nstageName = \"u\"\nvariables = { backend = \"h:1\" }\ncacheClusterEnabled = false\n\
+               cacheClusterSize = \"237\"\n";
+    let loaded = load_api(api, &[("a.yaml", YAML)]).unwrap();
+    let [first, second, third] = loaded.configuration.apis[0].stages.as_slice() else { panic!() };
+    assert_eq!(
+        [first.cache_bytes, second.cache_bytes, third.cache_bytes],
+        [Some(1_717_986_918), Some(512 << 20), None]
+    );
+    let all = MethodSettings {
+        throttle: Some(ThrottleSettings { rate_limit: 1.5, burst_limit: 3 }),
+        concurrency_limit: Some(4),
+        ..MethodSettings::default()
+    };
+    let one = MethodSettings {
+        caching_enabled: Some(true),
+        cache_ttl_seconds: 0,
+        require_authorization_for_cache_control: false,
+        unauthorized_cache_control: UnauthorizedCacheControl::FailWith403,
+        ..MethodSettings::default()
+    };
+    let method = Some(("/pets/{petId}".to_owned(), HttpMethod::Get));
+    assert_eq!(
+        first.method_settings,
+        [MethodSetting { method: None, settings: all }, MethodSetting { method, settings: one }]
+    );
+    assert_eq!(second.method_settings, []);
+}
+
 /// Texts near to valid ones find more than noise does. The generator is fixed, so a failure can be repeated.
 #[test]
 fn no_text_panics() {
@@ -271,6 +317,12 @@ fn no_text_panics() {
         _ = import(&random.mutated(others[round % others.len()]), Path::new("x.yaml"), &options);
         _ = import(&random.mutated(json), Path::new("x.json"), &options);
         _ = api_file::parse(&random.mutated(api_toml), Path::new("x.toml"), &reader, &Account::default());
+        let (usage, keys) = (random.mutated(USAGE), random.mutated(USAGE_KEYS));
+        let usage = |path: &Path| match path.extension() {
+            Some(extension) if extension == "csv" => Ok(keys.clone()),
+            _ => Ok(usage.clone()),
+        };
+        _ = Loader::default().load_all(&[], &["u.toml".into()], Beside::Unknown, &usage);
         _ = process::parse(&random.mutated(process_toml), Path::new("x.toml"));
     }
     assert!(

@@ -107,6 +107,7 @@ fn asked_for(driver: cli::Driver) -> DriverChoice {
     }
 }
 
+/// What compiling depends on. To be asked before the process leaves the CPUs of its cores.
 fn compile_settings(process: &ProcessConfig) -> CompileSettings {
     let default_log_format = match &process.access_log.format {
         AccessLogFormat::Json => PRESET_JSON,
@@ -119,8 +120,14 @@ fn compile_settings(process: &ProcessConfig) -> CompileSettings {
         execute_api_suffix: process.execute_api_suffix.clone(),
         path_addresses: process.path_addresses,
         default_log_format: default_log_format.to_owned(),
-        ..CompileSettings::default()
+        account_throttle: process.account_throttle,
+        cores: cores(process, &Cpus::of_this_process()),
     }
+}
+
+/// How many cores serve.
+fn cores(process: &ProcessConfig, allowed: &Cpus) -> usize {
+    if process.cores == 0 { allowed.usable } else { process.cores }
 }
 
 fn core_settings(process: &ProcessConfig) -> CoreSettings {
@@ -156,7 +163,7 @@ async fn start(
     control_plane: Option<Opened>,
     choice: DriverChoice,
 ) -> Result<Running, String> {
-    let process = source.process.clone();
+    let (process, compile) = (source.process.clone(), source.compile.clone());
     // First: a SIGHUP during the start must not end the process.
     let signals = Signals::listen().map_err(|error| format!("signals: {error}"))?;
     let driver = probe().choose(choice)?;
@@ -170,7 +177,7 @@ async fn start(
     let control_listener = control_plane.as_ref().map(|opened| bind(opened.listen)).transpose()?;
 
     let allowed = Cpus::of_this_process();
-    let cpus = allowed.assign(if process.cores == 0 { allowed.usable } else { process.cores });
+    let cpus = allowed.assign(cores(&process, &allowed));
     warn_of_few_descriptors(&process, cpus.len());
     // Before the first thread that is not a core's is started: threads inherit it, and cores place themselves.
     let apart = host::leave_cpus(&allowed, &cpus);
@@ -252,7 +259,7 @@ async fn start(
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
     if let Some((opened, listener)) = control_plane.zip(control_listener) {
-        opened.start(listener, reload.clone(), compile_settings(&process))?;
+        opened.start(listener, reload.clone(), compile)?;
     }
     eprint!("{banner}");
     Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })

@@ -245,8 +245,9 @@ pub(crate) struct ExportArgs {
 const EXPORT_CONFIG_HELP: &str = "\
 Every API with stages becomes DIR/{restApiId}.toml, which `apis` of a process file may name, with a document
 DIR/{restApiId}/{deploymentId}.json for each deployment that a stage or a canary serves. An API without stages becomes the
-document DIR/{restApiId}.json. What files have no place for (API keys, usage plans, method settings, tags of stages, changes that
-are not deployed, ids, …) is named on standard error, one line each.
+document DIR/{restApiId}.json. Usage plans become DIR/usage/plans.toml, which `usage` of a process file may name; API keys become
+DIR/usage/keys.csv, with --with-api-keys. What files have no place for (tags of stages, changes that are not deployed, ids, …) is
+named on standard error, one line each.
 
 The store is read and not changed. No gateway may have it open meanwhile: stop it first.
 
@@ -266,17 +267,20 @@ pub(crate) struct ExportConfigArgs {
     /// Write into a directory that is not empty; files of the same names are replaced, others stay
     #[arg(long)]
     pub(crate) force: bool,
+    /// Write API keys too, with their values as they are
+    #[arg(long)]
+    pub(crate) with_api_keys: bool,
 }
 
 const IMPORT_CONFIG_HELP: &str = "\
 Each API keeps its restApiId and becomes what the AWS API shows: resources, models, a deployment for each of its documents, stages,
-canaries, domain names and their mappings. Afterwards the control plane serves what the files serve, or nothing is written. Ids and
-domain names that the store has already are refused; to replace an API, delete it first.
+canaries, domain names and their mappings. Usage files become usage plans and API keys. Afterwards the control plane serves what the
+files serve, or nothing is written. Ids and domain names that the store has already are refused; to replace an API, delete it first.
 
 No gateway may have the store open meanwhile: stop it first. A process that serves the store must not name the files too.
 
 Example:
-  ringway import-config --store ringway.redb apis/*.toml";
+  ringway import-config --store ringway.redb apis/*.toml apis/usage/*.toml";
 
 #[derive(Debug, Args)]
 #[command(after_help = IMPORT_CONFIG_HELP)]
@@ -290,8 +294,8 @@ pub(crate) struct ImportConfigArgs {
     /// What ${AWS::AccountId} stands for: `accountId` of the process file
     #[arg(long, value_name = "ID", default_value = "000000000000")]
     pub(crate) account_id: String,
-    /// API files
-    #[arg(required = true, value_name = "API-FILE")]
+    /// API files and usage files
+    #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 }
 

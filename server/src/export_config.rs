@@ -1,6 +1,8 @@
 //! `ringway export-config` and `import-config`: the store of the AWS control plane as API files, and back.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use ringway_controlplane::Loader;
@@ -44,7 +46,7 @@ fn write_files(arguments: &ExportConfigArgs) -> Result<String, Vec<String>> {
     let store = Store::copy_of(&arguments.store).map_err(|message| vec![message])?;
     // Region and account are in no file.
     let mut plane = plane(Some(&store), settings(&ProcessConfig::default()))?;
-    let exported = plane.export_files()?;
+    let exported = plane.export_files(arguments.with_api_keys)?;
     for (path, text) in &exported.files {
         let path = out.join(path);
         write(&path, text).map_err(|error| vec![format!("cannot write {}: {error}", path.display())])?;
@@ -72,7 +74,11 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
-    fs::write(path, text)
+    let mut options = OpenOptions::new();
+    // A file of API keys is for its owner.
+    let is_secret = path.extension().is_some_and(|extension| extension == "csv");
+    options.write(true).create(true).truncate(true).mode(if is_secret { 0o600 } else { 0o666 });
+    options.open(path)?.write_all(text.as_bytes())
 }
 
 fn read_files(arguments: &ImportConfigArgs) -> Result<String, Vec<String>> {
@@ -89,7 +95,7 @@ fn read_files(arguments: &ImportConfigArgs) -> Result<String, Vec<String>> {
     let store = store.map_or_else(|| Store::open(path), Ok).map_err(one)?;
     store.apply(&imported.writes).map_err(one)?;
     imported.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-    Ok(format!("{} in {}", plural(files.len(), "API file"), path.display()))
+    Ok(format!("{} in {}", plural(files.len(), "file"), path.display()))
 }
 
 /// A control plane with the rows of a store.

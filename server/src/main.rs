@@ -20,6 +20,7 @@ mod explain;
 mod export_config;
 mod host;
 mod invoke;
+mod join;
 mod log_writer;
 mod metrics;
 mod reload;

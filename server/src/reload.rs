@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use ringway_controlplane::process::ProcessConfig;
-use ringway_controlplane::{Issue, Loader};
+use ringway_controlplane::{Beside, Issue, Loader};
 use ringway_core::model::{Api, Configuration};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::snapshot::{
@@ -18,6 +18,7 @@ use ringway_core::telemetry::counters::CoreCounters;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::join::{JoinedKeys, join};
 use crate::resolver::Resolver;
 use crate::watch_files::{FileWatch, Fingerprint};
 
@@ -147,30 +148,29 @@ pub(crate) struct Memory {
     pub(crate) files: Configuration,
     /// What the control plane has to be served beside them.
     pub(crate) serving: Configuration,
+    /// The API keys of both.
+    pub(crate) keys: JoinedKeys,
 }
 
 impl Memory {
     /// Nothing is known yet of the APIs of `process`.
     pub(crate) fn new(process: &ProcessConfig) -> Self {
-        Memory {
-            loader: Loader::new(process.account()),
-            registry: Registry::default(),
-            files: Configuration::default(),
-            serving: Configuration::default(),
-        }
+        Memory { loader: Loader::new(process.account()), ..Memory::default() }
     }
 }
 
 /// Reads, validates and compiles. Blocking: it runs on a thread of its own, never on a core or on the admin server's.
 pub(crate) fn build(source: &Source, memory: &mut Memory) -> Result<Candidate, Vec<Issue>> {
     let process = ringway_controlplane::load_process(&source.file)?;
-    if (ProcessConfig { apis: source.process.apis.clone(), ..process.clone() }) != *source.process {
+    // Which files there are is read anew each time.
+    let (apis, usage) = (source.process.apis.clone(), source.process.usage.clone());
+    if (ProcessConfig { apis, usage, ..process.clone() }) != *source.process {
         tracing::warn!(
             "{}: settings of the process have changed: they take effect at the next start",
             source.file.display()
         );
     }
-    let loaded = memory.loader.load(&process.api_files()?)?;
+    let loaded = memory.loader.load_process(&process, Beside::Known(&memory.serving))?;
     let whole = |message| Issue {
         file: source.file.clone(),
         line: 1,
@@ -179,8 +179,8 @@ pub(crate) fn build(source: &Source, memory: &mut Memory) -> Result<Candidate, V
         message,
         help: None,
     };
-    let Memory { registry, serving, .. } = memory;
-    let compiled = compile(&loaded.configuration, serving, source, registry);
+    let Memory { registry, serving, keys, .. } = memory;
+    let compiled = compile(&loaded.configuration, serving, source, registry, keys);
     let (snapshot, configuration) =
         compiled.map_err(|messages| messages.into_iter().map(whole).collect::<Vec<_>>())?;
     memory.files = loaded.configuration;
@@ -195,34 +195,11 @@ fn compile(
     serving: &Configuration,
     source: &Source,
     registry: &mut Registry,
+    keys: &mut JoinedKeys,
 ) -> Result<(Snapshot, Configuration), Vec<String>> {
-    let configuration = join(files, serving)?;
+    let configuration = join(files, serving, keys)?;
     let snapshot = snapshot::compile(&configuration, &source.compile, registry)?;
     Ok((snapshot, configuration))
-}
-
-/// Both together; nothing may be in both.
-fn join(files: &Configuration, serving: &Configuration) -> Result<Configuration, Vec<String>> {
-    let mut conflicts = Vec::new();
-    let mut joined = files.clone();
-    let ids: HashSet<&str> = files.apis.iter().map(|api| api.id.as_str()).collect();
-    for api in &serving.apis {
-        if ids.contains(api.id.as_str()) {
-            conflicts.push(format!("the API {} is in an API file and in the control plane", api.id));
-        }
-        joined.apis.push(api.clone());
-    }
-    let names: HashSet<&str> = files.domain_names.iter().map(|domain| domain.domain_name.as_str()).collect();
-    for domain in &serving.domain_names {
-        if names.contains(domain.domain_name.as_str()) {
-            conflicts.push(format!(
-                "the domain name {} is in an API file and in the control plane",
-                domain.domain_name
-            ));
-        }
-        joined.domain_names.push(domain.clone());
-    }
-    if conflicts.is_empty() { Ok(joined) } else { Err(conflicts) }
 }
 
 /// What the control plane wants to have served.
@@ -385,7 +362,8 @@ impl Worker {
         let (source, mut memory) = (self.source.clone(), std::mem::take(&mut self.memory));
         let Change { serving, keep } = change;
         let built = tokio::task::spawn_blocking(move || {
-            let compiled = compile(&memory.files, &serving, &source, &mut memory.registry);
+            let Memory { registry, files, keys, .. } = &mut memory;
+            let compiled = compile(files, &serving, &source, registry, keys);
             (compiled, memory, serving)
         });
         let (compiled, memory, serving) = built.await.expect("compiling a configuration does not panic");
@@ -463,39 +441,7 @@ pub(crate) fn unix_seconds() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use ringway_core::model::DomainName;
-
     use super::*;
-
-    #[test]
-    fn nothing_is_in_a_file_and_in_the_control_plane() {
-        let api = |id: &str| Arc::new(Api { id: id.into(), name: id.into(), stages: Vec::new() });
-        let domain = |name: &str| DomainName { domain_name: name.into(), base_path_mappings: Vec::new() };
-        let files = Configuration {
-            apis: vec![api("a"), api("b")],
-            domain_names: vec![domain("x.example")],
-            ..Configuration::default()
-        };
-        let other = Configuration {
-            apis: vec![api("c")],
-            domain_names: vec![domain("y.example")],
-            ..Configuration::default()
-        };
-        let joined = join(&files, &other).unwrap();
-        assert_eq!((joined.apis.len(), joined.domain_names.len()), (3, 2));
-        let same = Configuration {
-            apis: vec![api("b")],
-            domain_names: vec![domain("x.example")],
-            ..Configuration::default()
-        };
-        assert_eq!(
-            join(&files, &same).unwrap_err(),
-            [
-                "the API b is in an API file and in the control plane",
-                "the domain name x.example is in an API file and in the control plane"
-            ]
-        );
-    }
 
     #[test]
     fn outcomes_are_told_in_json() {

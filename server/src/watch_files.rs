@@ -17,7 +17,7 @@ use crate::reload::ReloadHandle;
 /// How long a burst of changes may take: they are looked at together.
 const DEBOUNCE: Duration = Duration::from_millis(200);
 /// Files that may be configuration, so that one that a pattern such as `apis/*.toml` newly matches is noticed too.
-const EXTENSIONS: [&str; 4] = ["toml", "yaml", "yml", "json"];
+const EXTENSIONS: [&str; 5] = ["toml", "yaml", "yml", "json", "csv"];
 
 /// What tells one state of the files from another.
 pub(crate) type Fingerprint = BTreeMap<PathBuf, (SystemTime, u64, u64)>;

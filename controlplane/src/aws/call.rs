@@ -1,5 +1,6 @@
 //! A request with its operation: what it names in its path and query, and the members of its body.
 
+use ringway_core::pipeline::percent::decode;
 use serde_json::{Map, Value};
 
 use super::exception::{Exception, ExceptionType, Violation};
@@ -113,7 +114,7 @@ fn query(text: &str) -> Vec<(String, String)> {
     pairs
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (super::operation::decode(name, true), super::operation::decode(value, true))
+            (decode(name.as_bytes(), true).into_owned(), decode(value.as_bytes(), true).into_owned())
         })
         .collect()
 }

@@ -24,12 +24,14 @@ pub use operation::{Body, Operation};
 pub use state::State;
 pub use table::Write;
 
+use ringway_core::model::ThrottleSettings;
+
 use call::Call;
 use ids::Ids;
 use operation::Support;
 
 /// What names in answers depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// `us-east-1`
     pub region: String,
@@ -37,6 +39,8 @@ pub struct Settings {
     pub account_id: String,
     /// `amazonaws.com`
     pub execute_api_suffix: String,
+    /// The account's throttle; `None`: there is none, and AWS's is shown.
+    pub account_throttle: Option<ThrottleSettings>,
 }
 
 /// What a request is answered with.

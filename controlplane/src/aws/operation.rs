@@ -1,5 +1,7 @@
 //! The operations of the service as data: their method and path, the members of their body, and who answers them.
 
+use ringway_core::pipeline::percent::decode;
+
 use super::call::{Call, Request};
 use super::exception::{Exception, ExceptionType};
 use super::{Answer, State, action};
@@ -106,12 +108,13 @@ fn parameters(uri: &'static str, path: &str) -> Option<PathParameters> {
                 false => return None,
             }
         };
-        let mut value = decode(segment, false);
+        // Broken UTF-8 becomes the replacement character, which nothing is named.
+        let mut value = decode(segment.as_bytes(), false).into_owned();
         if variable == "resource_arn" && names.clone().next().is_none() {
             // Some clients leave the slashes of an ARN as they are.
             for more in segments.by_ref() {
                 value.push('/');
-                value.push_str(&decode(more, false));
+                value.push_str(&decode(more.as_bytes(), false));
             }
         }
         match value.is_empty() {
@@ -120,24 +123,4 @@ fn parameters(uri: &'static str, path: &str) -> Option<PathParameters> {
         }
     }
     segments.next().is_none().then_some(found)
-}
-
-/// Percent-decoding; broken UTF-8 becomes the replacement character, which nothing is named.
-pub(crate) fn decode(text: &str, plus_is_blank: bool) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = |offset: usize| bytes.get(at + offset).and_then(|byte| char::from(*byte).to_digit(16));
-        match (bytes[at], hex(1), hex(2)) {
-            (b'%', Some(high), Some(low)) => {
-                out.push((high * 16 + low) as u8);
-                at += 2;
-            }
-            (b'+', ..) if plus_is_blank => out.push(b' '),
-            (byte, ..) => out.push(byte),
-        }
-        at += 1;
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

@@ -41,8 +41,8 @@ macro_rules! tables {
             }
 
             pub(crate) fn commit(&mut self) {
+                self.served.commit(self.api_keys.is_changed() || self.usage_plan_keys.is_changed());
                 $(self.$field.commit();)*
-                self.served.commit();
             }
 
             pub(crate) fn roll_back(&mut self) {
@@ -51,6 +51,7 @@ macro_rules! tables {
             }
 
             pub(crate) fn load(&mut self, table: &str, key: &str, value: &[u8]) -> Result<(), String> {
+                self.served.forget_keys();
                 match table {
                     $($name => self.$field.load(key, value),)*
                     _ => Err(format!("the store has a table `{table}` that this version does not know")),
@@ -83,12 +84,12 @@ tables! {
     frozen_apis: wire::FrozenApi = "frozen_apis",
     /// By API and name.
     stages: wire::Stage = "stages" served,
+    /// By id. Placed by value.
+    api_keys: wire::ApiKey = "api_keys" [api_key_place] served,
     /// By id.
-    api_keys: wire::ApiKey = "api_keys",
-    /// By id.
-    usage_plans: wire::UsagePlan = "usage_plans",
-    /// By plan and key id.
-    usage_plan_keys: wire::UsagePlanKey = "usage_plan_keys",
+    usage_plans: wire::UsagePlan = "usage_plans" served,
+    /// By plan and key id. Placed the other way round.
+    usage_plan_keys: wire::UsagePlanKey = "usage_plan_keys" [usage_plan_key_place] served,
     /// By name.
     domain_names: wire::DomainName = "domain_names" served,
     /// By domain name and base path.
@@ -107,7 +108,37 @@ fn resource_place(resource: &wire::Resource, key: &str) -> Option<String> {
     Some(format!("{api}/{}/{}", resource.parent_id.as_ref()?, resource.path_part.as_ref()?))
 }
 
+fn api_key_place(row: &wire::ApiKey, _: &str) -> Option<String> {
+    row.value.clone()
+}
+
+/// `key/plan`: the plans of a key lie together, however many plans and keys there are.
+fn usage_plan_key_place(_: &wire::UsagePlanKey, key: &str) -> Option<String> {
+    let (plan, id) = key.split_once('/')?;
+    Some(format!("{id}/{plan}"))
+}
+
 impl State {
+    /// The API key with this value: there is one at most.
+    pub(crate) fn api_key_with(&self, value: &str) -> Option<&wire::ApiKey> {
+        // Longer values that begin with it come after it.
+        let found = self.api_keys.placed(value.to_owned()).next();
+        found.filter(|(place, _)| *place == value).map(|(_, row)| row)
+    }
+
+    /// Ids of the usage plans of an API key.
+    pub(crate) fn plans_of(&self, key: &str) -> impl Iterator<Item = &str> {
+        let length = key.len() + 1;
+        let places = self.usage_plan_keys.placed(format!("{key}/")).map(move |(place, _)| &place[length..]);
+        // Ids of keys may have a slash, where they are their values; those of plans have none.
+        places.filter(|plan| !plan.contains('/'))
+    }
+
+    /// Whether there is a stage.
+    pub(crate) fn has_stage(&self, api: &str, stage: &str) -> bool {
+        self.stages.child(api, stage).is_some()
+    }
+
     /// The API, or AWS's words for that there is none (tables.md §8.1).
     pub(crate) fn rest_api(&self, id: &str) -> Result<&wire::RestApi, Exception> {
         self.rest_apis.get(id).ok_or_else(|| {

@@ -142,6 +142,11 @@ impl<T: Row> Table<T> {
         !self.before.is_empty()
     }
 
+    /// The keys of what has changed since the last commit, with the rows that were there.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&str, Option<&T>)> {
+        self.before.iter().map(|(key, row)| (key.as_str(), row.as_deref()))
+    }
+
     pub(crate) fn commit(&mut self) {
         self.before.clear();
     }

@@ -13,6 +13,7 @@ pub(crate) fn control_plane() -> ControlPlane {
         region: "us-east-1".into(),
         account_id: ACCOUNT.into(),
         execute_api_suffix: "amazonaws.com".into(),
+        account_throttle: None,
     };
     let mut next = 0_u64;
     ControlPlane::new(settings, move |bytes| {

@@ -2,7 +2,7 @@
 
 use ringway_core::model::{ConnectionType, Integration, IntegrationResponse, ResponseTransferMode};
 
-use super::{insert_filled, strings, texts};
+use super::{insert_filled, pairs, strings};
 use crate::json::Json;
 
 const TIMEOUT_DEFAULT_MILLIS: u64 = 29_000;
@@ -22,7 +22,7 @@ pub(super) fn integration(integration: &Integration) -> Json {
         parameters.insert(parameter.target.to_string(), parameter.source.to_string());
     }
     insert_filled(&mut members, "requestParameters", parameters);
-    insert_filled(&mut members, "requestTemplates", texts(&integration.request_templates));
+    insert_filled(&mut members, "requestTemplates", pairs(&integration.request_templates));
     members.insert("passthroughBehavior", integration.passthrough_behavior.as_str().to_ascii_lowercase());
     members.insert_some("contentHandling", integration.content_handling.map(|handling| handling.as_str()));
     let millis = u64::try_from(integration.timeout.as_millis()).unwrap_or(TIMEOUT_DEFAULT_MILLIS);
@@ -56,7 +56,7 @@ fn integration_response(response: &IntegrationResponse) -> Json {
             .insert(format!("method.response.header.{}", parameter.header), parameter.source.to_string());
     }
     insert_filled(&mut members, "responseParameters", parameters);
-    insert_filled(&mut members, "responseTemplates", texts(&response.response_templates));
+    insert_filled(&mut members, "responseTemplates", pairs(&response.response_templates));
     members.insert_some("contentHandling", response.content_handling.map(|handling| handling.as_str()));
     members
 }

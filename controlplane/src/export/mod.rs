@@ -8,7 +8,9 @@ mod operation;
 mod schema;
 mod security;
 
-use ringway_core::model::{ApiKeySource, EndpointConfiguration, EndpointType, GatewayResponse, RestApi};
+use ringway_core::model::{
+    ApiKeySource, EndpointConfiguration, EndpointType, GatewayResponse, RestApi, Templates,
+};
 
 use crate::json::Json;
 use schema::schema_json;
@@ -290,7 +292,7 @@ fn gateway_response(response: &GatewayResponse) -> Json {
         parameters.insert(format!("gatewayresponse.header.{name}"), source.to_string());
     }
     insert_filled(&mut members, "responseParameters", parameters);
-    insert_filled(&mut members, "responseTemplates", texts(&response.response_templates));
+    insert_filled(&mut members, "responseTemplates", pairs(&response.response_templates));
     members
 }
 
@@ -301,10 +303,23 @@ fn insert_filled(object: &mut Json, name: &str, value: Json) {
     }
 }
 
-fn strings(texts: &[String]) -> Json {
+pub(crate) fn strings(texts: &[String]) -> Json {
     Json::Array(texts.iter().map(|text| Json::from(&**text)).collect())
 }
 
-fn texts(pairs: &[(String, String)]) -> Json {
-    Json::Object(pairs.iter().map(|(name, text)| (name.clone(), Json::from(&**text))).collect())
+pub(crate) fn texts<'t>(pairs: impl IntoIterator<Item = (&'t String, &'t String)>) -> Json {
+    Json::Object(pairs.into_iter().map(|(name, text)| (name.clone(), Json::from(&**text))).collect())
+}
+
+fn pairs(templates: &Templates) -> Json {
+    texts(templates.iter().map(|(name, text)| (name, text)))
+}
+
+/// A security scheme of a header.
+pub(crate) fn header_scheme(header: &str) -> Json {
+    let mut scheme = Json::object();
+    scheme.insert("type", "apiKey");
+    scheme.insert("name", header);
+    scheme.insert("in", "header");
+    scheme
 }

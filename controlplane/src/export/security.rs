@@ -2,7 +2,7 @@
 
 use ringway_core::model::{Authorization, Authorizer, AuthorizerType, Method, RestApi};
 
-use super::{Exporter, strings};
+use super::{Exporter, header_scheme, strings};
 use crate::json::Json;
 
 /// The names of the schemes that no authorizer has.
@@ -98,12 +98,4 @@ impl Exporter<'_> {
         }
         (!list.is_empty()).then_some(Json::Array(list))
     }
-}
-
-fn header_scheme(header: &str) -> Json {
-    let mut scheme = Json::object();
-    scheme.insert("type", "apiKey");
-    scheme.insert("name", header);
-    scheme.insert("in", "header");
-    scheme
 }

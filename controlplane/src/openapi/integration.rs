@@ -171,27 +171,20 @@ impl<'a> Importer<'_, 'a> {
     fn http_method(&mut self, cursor: &Cursor<'a>) -> Option<HttpMethod> {
         let text = self.errors.string(cursor)?;
         let verb = match text.to_ascii_uppercase().as_str() {
-            "ANY" | "X-AMAZON-APIGATEWAY-ANY-METHOD" => HttpMethod::Any,
-            "DELETE" => HttpMethod::Delete,
-            "GET" => HttpMethod::Get,
-            "HEAD" => HttpMethod::Head,
-            "OPTIONS" => HttpMethod::Options,
-            "PATCH" => HttpMethod::Patch,
-            "POST" => HttpMethod::Post,
-            "PUT" => HttpMethod::Put,
-            _ => {
-                self.errors.at(
-                    cursor,
-                    format!(
-                        "{} is not valid: Invalid HttpMethod specified. Valid options are \
-                         GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY",
-                        quoted(text)
-                    ),
-                );
-                return None;
-            }
+            "X-AMAZON-APIGATEWAY-ANY-METHOD" => Some(HttpMethod::Any),
+            name => HttpMethod::of(name),
         };
-        Some(verb)
+        if verb.is_none() {
+            self.errors.at(
+                cursor,
+                format!(
+                    "{} is not valid: Invalid HttpMethod specified. Valid options are \
+                     GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY",
+                    quoted(text)
+                ),
+            );
+        }
+        verb
     }
 
     fn integration_uri(

@@ -72,33 +72,26 @@ impl<'a> Importer<'_, 'a> {
         let (authorization, api_key_required) = self.security(cursor);
         let request_validator = self.request_validator(cursor);
         let operation_name = self.text_of(cursor, "operationId");
-        let Some(integration) = cursor.get(INTEGRATION) else {
-            if self.options.incomplete {
-                self.without_integration.push((path.text().to_owned(), http_method));
-                return Some(Method {
-                    operation_name,
-                    authorization,
-                    api_key_required,
-                    request_validator,
-                    request_parameters,
-                    request_models,
-                    method_responses,
-                    ..Method::new(http_method, Integration::new(IntegrationType::Mock))
-                });
-            }
-            self.errors.at_with_help(
-                cursor,
-                "No integration defined for method",
-                "add `x-amazon-apigateway-integration` with `type: http_proxy`, `http` or `mock`",
-            );
-            return None;
-        };
         let context = MethodContext {
             path,
             request_parameters: &request_parameters,
             method_responses: &method_responses,
         };
-        let integration = self.integration(&integration, &context)?;
+        let integration = match cursor.get(INTEGRATION) {
+            Some(integration) => self.integration(&integration, &context)?,
+            None if self.options.incomplete => {
+                self.without_integration.push((path.text().to_owned(), http_method));
+                Integration::new(IntegrationType::Mock)
+            }
+            None => {
+                self.errors.at_with_help(
+                    cursor,
+                    "No integration defined for method",
+                    "add `x-amazon-apigateway-integration` with `type: http_proxy`, `http` or `mock`",
+                );
+                return None;
+            }
+        };
         Some(Method {
             http_method,
             operation_name,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::read::{address, known_keys};
+use super::read::address;
 use crate::api_file::beside;
 use crate::cursor::Cursor;
 use crate::issue::Issues;
@@ -48,7 +48,7 @@ pub(super) fn read(issues: &mut Issues<'_>, root: &Cursor<'_>, into: &mut Contro
     if issues.mapping(&cursor).is_none() {
         return;
     }
-    known_keys(issues, &cursor, &KEYS);
+    issues.known_keys(&cursor, &KEYS);
     into.listen = cursor.get("listen").and_then(|cursor| address(issues, &cursor));
     if let Some(path) = file(issues, &cursor, "store") {
         into.store = path;

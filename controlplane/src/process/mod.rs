@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringway_core::limits::BODY_BYTES_MAX;
+use ringway_core::model::ThrottleSettings;
 
 use crate::cursor::Cursor;
 use crate::document;
@@ -32,7 +33,12 @@ pub struct ProcessConfig {
     /// Which driver moves the bytes.
     pub driver: Driver,
     /// API files; see [`ProcessConfig::api_files`].
-    pub apis: Vec<ApiPattern>,
+    pub apis: Vec<FilePattern>,
+    /// Usage files; see [`ProcessConfig::usage_files`].
+    pub usage: Vec<FilePattern>,
+    /// `throttle` of `[account]`: what all requests together may be. AWS has 10,000 per second and 5,000 at once; here there is no limit
+    /// unless it is set.
+    pub account_throttle: Option<ThrottleSettings>,
     /// Most client connections of a core.
     pub connections_max: usize,
     /// A kept connection without a request is closed after this.
@@ -72,9 +78,9 @@ pub enum Driver {
     Epoll,
 }
 
-/// A path of `apis`; its last segment may have `*`.
+/// A path of `apis` or `usage`; its last segment may have `*`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ApiPattern {
+pub struct FilePattern {
     /// The path, relative to the working directory.
     pub path: PathBuf,
     place: Place,
@@ -133,6 +139,8 @@ impl Default for ProcessConfig {
             admin_allow_remote: false,
             driver: Driver::Auto,
             apis: Vec::new(),
+            usage: Vec::new(),
+            account_throttle: None,
             connections_max: 16_384,
             idle_timeout: Duration::from_secs(60),
             head_timeout: Duration::from_secs(10),
@@ -181,16 +189,28 @@ impl ProcessConfig {
     /// # Errors
     /// Patterns that match nothing or whose directory cannot be read.
     pub fn api_files(&self) -> Result<Vec<PathBuf>, Vec<Issue>> {
-        let mut issues = Vec::new();
-        let mut files: Vec<PathBuf> = Vec::new();
-        for ApiPattern { path, place } in &self.apis {
-            match files::expand(path) {
-                Ok(matches) => files.extend(matches),
-                Err(message) => issues.push(Issue::new(place.clone(), message)),
-            }
-        }
-        if issues.is_empty() { Ok(files) } else { Err(issues) }
+        expanded(&self.apis)
     }
+
+    /// The usage files that `usage` names now, as [`api_files`](Self::api_files) does.
+    ///
+    /// # Errors
+    /// Patterns that match nothing or whose directory cannot be read.
+    pub fn usage_files(&self) -> Result<Vec<PathBuf>, Vec<Issue>> {
+        expanded(&self.usage)
+    }
+}
+
+fn expanded(patterns: &[FilePattern]) -> Result<Vec<PathBuf>, Vec<Issue>> {
+    let mut issues = Vec::new();
+    let mut files: Vec<PathBuf> = Vec::new();
+    for FilePattern { path, place } in patterns {
+        match files::expand(path) {
+            Ok(matches) => files.extend(matches),
+            Err(message) => issues.push(Issue::new(place.clone(), message)),
+        }
+    }
+    if issues.is_empty() { Ok(files) } else { Err(issues) }
 }
 
 #[cfg(test)]
@@ -206,6 +226,8 @@ mod tests {
             adminAllowRemote = true
             driver = "epoll"
             apis = ["a.toml", "apis/*.toml"]
+            usage = ["usage/*.toml"]
+            account = { throttle = { rateLimit = 16.5, burstLimit = 17 } }
             connectionsMax = 4
             idleTimeoutMillis = 5
             headTimeoutMillis = 6
@@ -227,6 +249,7 @@ mod tests {
         let config = parse(text, Path::new("etc/ringway.toml")).unwrap();
         let paths: Vec<_> = config.apis.iter().map(|pattern| pattern.path.clone()).collect();
         assert_eq!(paths, [PathBuf::from("etc/a.toml"), PathBuf::from("etc/apis/*.toml")]);
+        assert_eq!(config.usage[0].path, PathBuf::from("etc/usage/*.toml"));
         let expected = ProcessConfig {
             cores: 2,
             listen: vec!["127.0.0.1:1".parse().unwrap(), "[::]:2".parse().unwrap()],
@@ -234,6 +257,8 @@ mod tests {
             admin_allow_remote: true,
             driver: Driver::Epoll,
             apis: config.apis.clone(),
+            usage: config.usage.clone(),
+            account_throttle: Some(ThrottleSettings { rate_limit: 16.5, burst_limit: 17 }),
             connections_max: 4,
             idle_timeout: Duration::from_millis(5),
             head_timeout: Duration::from_millis(6),

@@ -7,20 +7,22 @@ use std::time::Duration;
 use ringway_core::limits::BODY_BYTES_MAX;
 
 use super::{
-    AccessLog, AccessLogFormat, AccessLogTarget, ApiPattern, Driver, ProcessConfig, Upstream, control_plane,
+    AccessLog, AccessLogFormat, AccessLogTarget, Driver, FilePattern, ProcessConfig, Upstream, control_plane,
 };
 use crate::api_file::beside;
 use crate::cursor::Cursor;
 use crate::domain_name::is_host;
 use crate::issue::{Issues, quoted};
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "cores",
     "listen",
     "admin",
     "adminAllowRemote",
     "driver",
     "apis",
+    "usage",
+    "account",
     "connectionsMax",
     "idleTimeoutMillis",
     "headTimeoutMillis",
@@ -42,23 +44,17 @@ const CORES_MAX: u64 = 1024;
 const CONNECTIONS_MAX: u64 = 1_000_000;
 const MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
 
-pub(super) fn known_keys(issues: &mut Issues<'_>, cursor: &Cursor<'_>, known: &[&str]) {
-    for (key, member) in cursor.entries() {
-        if !known.contains(&key) {
-            issues.unknown_key(&member, key, known.iter().copied());
-        }
-    }
-}
-
 /// Reads the whole file into `config`, which holds the defaults.
 pub(super) fn root(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut ProcessConfig) {
-    known_keys(issues, root, &KEYS);
+    issues.known_keys(root, &KEYS);
     count(issues, root, "cores", 0, CORES_MAX, &mut config.cores);
     listen(issues, root, config);
     admin(issues, root, config);
     driver(issues, root, config);
     control_plane::read(issues, root, &mut config.control_plane);
     apis(issues, root, config);
+    usage(issues, root, config);
+    account(issues, root, config);
     count(issues, root, "connectionsMax", 1, CONNECTIONS_MAX, &mut config.connections_max);
     millis(issues, root, "idleTimeoutMillis", &mut config.idle_timeout);
     millis(issues, root, "headTimeoutMillis", &mut config.head_timeout);
@@ -196,7 +192,18 @@ fn apis(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut ProcessConfig) 
     if items.is_empty() && needed {
         issues.at_with_help(&cursor, "`apis` is empty: there is nothing to serve", HELP);
     }
-    for item in &items {
+    config.apis = patterns(issues, &items);
+}
+
+fn usage(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut ProcessConfig) {
+    let Some(cursor) = root.get("usage") else { return };
+    let items = issues.sequence(&cursor).unwrap_or_default();
+    config.usage = patterns(issues, &items);
+}
+
+fn patterns(issues: &mut Issues<'_>, items: &[Cursor<'_>]) -> Vec<FilePattern> {
+    let mut patterns = Vec::new();
+    for item in items {
         let Some(text) = issues.string(item) else { continue };
         let path = beside(issues.file(), text);
         let directory = Path::new(text).parent().unwrap_or(Path::new(""));
@@ -205,9 +212,19 @@ fn apis(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut ProcessConfig) 
         } else if directory.to_string_lossy().contains('*') {
             issues.at(item, "`*` may stand only in the last part of the path");
         } else {
-            config.apis.push(ApiPattern { path, place: item.place(issues.file()) });
+            patterns.push(FilePattern { path, place: item.place(issues.file()) });
         }
     }
+    patterns
+}
+
+fn account(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut ProcessConfig) {
+    let Some(cursor) = root.get("account") else { return };
+    if issues.mapping(&cursor).is_none() {
+        return;
+    }
+    issues.known_keys(&cursor, &["throttle"]);
+    config.account_throttle = cursor.get("throttle").and_then(|throttle| issues.throttle(&throttle));
 }
 
 fn access_log(issues: &mut Issues<'_>, root: &Cursor<'_>, log: &mut AccessLog) {
@@ -215,7 +232,7 @@ fn access_log(issues: &mut Issues<'_>, root: &Cursor<'_>, log: &mut AccessLog) {
     if issues.mapping(&cursor).is_none() {
         return;
     }
-    known_keys(issues, &cursor, &ACCESS_LOG_KEYS);
+    issues.known_keys(&cursor, &ACCESS_LOG_KEYS);
     if let Some(path) = cursor.get("path") {
         match issues.string(&path) {
             Some("-") => log.target = AccessLogTarget::Stdout,
@@ -244,7 +261,7 @@ fn upstream(issues: &mut Issues<'_>, root: &Cursor<'_>, into: &mut Upstream) {
     if issues.mapping(&cursor).is_none() {
         return;
     }
-    known_keys(issues, &cursor, &UPSTREAM_KEYS);
+    issues.known_keys(&cursor, &UPSTREAM_KEYS);
     count(issues, &cursor, "connectionsMax", 1, CONNECTIONS_MAX, &mut into.connections_max);
     count(issues, &cursor, "waitQueueMax", 0, CONNECTIONS_MAX, &mut into.wait_queue_max);
     millis(issues, &cursor, "idleTimeoutMillis", &mut into.idle_timeout);

@@ -51,6 +51,21 @@ impl HttpMethod {
             HttpMethod::Put => "PUT",
         }
     }
+
+    /// The method that [`as_str`](Self::as_str) calls `name`.
+    pub fn of(name: &str) -> Option<Self> {
+        const ALL: [HttpMethod; 8] = [
+            HttpMethod::Any,
+            HttpMethod::Delete,
+            HttpMethod::Get,
+            HttpMethod::Head,
+            HttpMethod::Options,
+            HttpMethod::Patch,
+            HttpMethod::Post,
+            HttpMethod::Put,
+        ];
+        ALL.into_iter().find(|method| method.as_str() == name)
+    }
 }
 
 /// A method of a resource.

@@ -159,13 +159,29 @@ impl ApiKeys {
     }
 
     /// Adds a key, or replaces that of the same value.
-    pub fn insert(&mut self, key: ApiKey) {
+    pub fn insert(&mut self, key: impl Into<Arc<ApiKey>>) {
+        let key = key.into();
         let part = Arc::make_mut(&mut self.parts[part_of(hash_of(key.value.as_bytes()))]);
         match part.iter_mut().find(|known| known.value == key.value) {
-            Some(known) => *known = Arc::new(key),
+            Some(known) => *known = key,
             None => {
-                part.push(Arc::new(key));
+                part.push(key);
                 self.count += 1;
+            }
+        }
+    }
+
+    /// Takes over one of [`parts`](Self::parts), whose keys have to belong there.
+    pub fn set_part(&mut self, index: usize, part: Arc<Vec<Arc<ApiKey>>>) {
+        self.count = self.count - self.parts[index].len() + part.len();
+        self.parts[index] = part;
+    }
+
+    /// Parts that are as they were `before` become the same allocation again.
+    pub fn share_with(&mut self, before: &ApiKeys) {
+        for (part, before) in self.parts.iter_mut().zip(&before.parts) {
+            if part == before {
+                *part = before.clone();
             }
         }
     }
@@ -220,6 +236,25 @@ mod tests {
         let copied = keys.parts().iter().zip(before.parts()).filter(|(a, b)| !Arc::ptr_eq(a, b)).count();
         assert!(copied <= 2, "{copied}");
         assert!(keys != before && keys == keys.clone());
+    }
+
+    #[test]
+    fn what_is_as_before_is_shared() {
+        let keys = |last: &str| {
+            let mut keys = ApiKeys::default();
+            (0..1000).for_each(|i| keys.insert(key(&i.to_string(), &format!("value-{i:020}"))));
+            keys.insert(key("last", last));
+            keys
+        };
+        let before = keys("value-of-the-last-before");
+        let mut after = keys("value-of-the-last-after-");
+        after.share_with(&before);
+        let shared = after.parts().iter().zip(before.parts()).filter(|(a, b)| Arc::ptr_eq(a, b)).count();
+        assert!((API_KEY_PARTS - 2..API_KEY_PARTS).contains(&shared), "{shared}");
+        let index = part_of(hash_of(b"value-of-the-last-after-"));
+        after.set_part(index, before.parts()[index].clone());
+        assert!(after.get("value-of-the-last-after-").is_none());
+        assert_eq!((after.len(), after.iter().count()), (1000, 1000));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod listener;
+mod seal;
 mod sigv4;
 mod store;
 mod throttle;
@@ -80,6 +81,7 @@ pub(crate) fn settings(process: &ProcessConfig) -> Settings {
         region: process.region.clone(),
         account_id: process.account_id.clone(),
         execute_api_suffix: process.execute_api_suffix.clone(),
+        account_throttle: process.account_throttle,
     }
 }
 

@@ -12,6 +12,8 @@ use redb::{
 };
 use ringway_controlplane::aws::Write;
 
+use super::seal::{KeySource, Sealer};
+
 /// Rows as JSON, by table and key.
 const ROWS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("rows");
 /// What the file says of itself.
@@ -19,7 +21,11 @@ const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 /// The member of [`ABOUT`] that is [`FORMAT`].
 const FORMAT_KEY: &str = "format";
 /// Version of the tables and their rows.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
+/// The version before: its secrets are not sealed, and are when it is opened.
+const FORMAT_UNSEALED: u64 = 1;
+/// The member of [`ABOUT`] that is [`Sealer::fingerprint`].
+const SEALER_KEY: &str = "sealer";
 /// Memory for pages: everything is in memory as rows already.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
 
@@ -29,6 +35,8 @@ const IN_USE: &str = "another process has it open, most likely a gateway; stop i
 pub(crate) struct Store {
     database: Database,
     path: PathBuf,
+    /// `None`: the copy of a file whose secrets are not sealed.
+    sealer: Option<Sealer>,
 }
 
 impl Store {
@@ -43,7 +51,6 @@ impl Store {
 
     fn open_file(path: &Path) -> Result<Self, String> {
         let text = |error: &dyn std::error::Error| error.to_string();
-        // Values of API keys are in it.
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -54,15 +61,32 @@ impl Store {
             .map_err(|error| text(&error))?;
         let is_new = file.metadata().map_err(|error| text(&error))?.len() == 0;
         let backend = FileBackend::new(file).map_err(|error| text(&error))?;
-        let store = Self::of_backend(backend, path)?;
+        let mut store = Self::of_backend(backend, path)?;
+        let key = KeySource::of(path);
+        if !is_new && store.format()? == FORMAT {
+            store.unlock(&key)?;
+            return Ok(store);
+        }
+        let sealer = key.sealer(true)?;
         match is_new {
             true => {
-                store.begin().map_err(|error| text(&error))?;
+                store.begin(&sealer).map_err(|error| text(&error))?;
                 sync_directory(path).map_err(|error| text(&error))?;
             }
-            false => store.check_format()?,
+            false => store.seal_all(&sealer)?,
         }
+        store.sealer = Some(sealer);
         Ok(store)
+    }
+
+    /// Takes the key that the secrets are sealed with.
+    fn unlock(&mut self, key: &KeySource) -> Result<(), String> {
+        let sealer = key.sealer(false)?;
+        if self.about(SEALER_KEY)? != Some(sealer.fingerprint) {
+            return Err(format!("its secrets are sealed with another key than that of {}", key.name()));
+        }
+        self.sealer = Some(sealer);
+        Ok(())
     }
 
     /// What a file holds, in memory: nothing is written to the file, which a gateway may have left at any point.
@@ -86,8 +110,10 @@ impl Store {
         let memory = InMemoryBackend::new();
         let copied = memory.set_len(bytes.len() as u64).and_then(|()| memory.write(0, &bytes));
         copied.map_err(|error| error.to_string())?;
-        let store = Self::of_backend(memory, path)?;
-        store.check_format()?;
+        let mut store = Self::of_backend(memory, path)?;
+        if store.format()? == FORMAT {
+            store.unlock(&KeySource::of(path))?;
+        }
         Ok(store)
     }
 
@@ -97,28 +123,54 @@ impl Store {
             DatabaseError::DatabaseAlreadyOpen => IN_USE.to_owned(),
             other => format!("it cannot be read: {other}"),
         })?;
-        Ok(Store { database, path: path.to_owned() })
+        Ok(Store { database, path: path.to_owned(), sealer: None })
     }
 
-    fn check_format(&self) -> Result<(), String> {
-        match self.format().map_err(|error| format!("it is not a store of Ringway: {error}"))? {
-            Some(FORMAT) => Ok(()),
-            Some(other) => Err(format!("its format is {other}, and this version knows {FORMAT} only")),
+    /// The format, if this version knows it.
+    fn format(&self) -> Result<u64, String> {
+        match self.about(FORMAT_KEY).map_err(|error| format!("it is not a store of Ringway: {error}"))? {
+            Some(format @ (FORMAT | FORMAT_UNSEALED)) => Ok(format),
+            Some(other) => Err(format!("its format is {other}, and this version knows {FORMAT} at most")),
             None => Err("it is not a store of Ringway, or its making was cut off".to_owned()),
         }
     }
 
     /// Writes what a new file says of itself.
-    fn begin(&self) -> Result<(), redb::Error> {
+    fn begin(&self, sealer: &Sealer) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
         transaction.open_table(ROWS)?;
-        transaction.open_table(ABOUT)?.insert(FORMAT_KEY, FORMAT)?;
+        about_now(&transaction, sealer)?;
         Ok(transaction.commit()?)
     }
 
-    fn format(&self) -> Result<Option<u64>, redb::Error> {
-        let about = self.database.begin_read()?.open_table(ABOUT)?;
-        Ok(about.get(FORMAT_KEY)?.map(|value| value.value()))
+    /// Seals the secrets of a file of the format before.
+    fn seal_all(&self, sealer: &Sealer) -> Result<(), String> {
+        let mut sealed = Vec::new();
+        self.read(|table, key, row| {
+            sealed.extend(sealer.seal(table, key, row).map(|row| (table.to_owned(), key.to_owned(), row)));
+            Ok(())
+        })?;
+        let write = || -> Result<(), redb::Error> {
+            let mut transaction = self.database.begin_write()?;
+            transaction.set_durability(Durability::Immediate)?;
+            {
+                let mut rows = transaction.open_table(ROWS)?;
+                for (table, key, row) in &sealed {
+                    rows.insert((table.as_str(), key.as_str()), row.as_slice())?;
+                }
+            }
+            about_now(&transaction, sealer)?;
+            Ok(transaction.commit()?)
+        };
+        write().map_err(|error| error.to_string())
+    }
+
+    fn about(&self, member: &str) -> Result<Option<u64>, String> {
+        let read = || -> Result<_, redb::Error> {
+            let about = self.database.begin_read()?.open_table(ABOUT)?;
+            Ok(about.get(member)?.map(|value| value.value()))
+        };
+        read().map_err(|error| error.to_string())
     }
 
     /// Calls `row` with the table, key and value of every row.
@@ -135,7 +187,9 @@ impl Store {
         for entry in rows.iter().map_err(|error| name(&error))? {
             let (key, value) = entry.map_err(|error| name(&error))?;
             let (table, key) = key.value();
-            row(table, key, value.value()).map_err(|error| name(&error))?;
+            let unsealed = self.sealer.as_ref().map(|sealer| sealer.unseal(table, key, value.value()));
+            let unsealed = unsealed.transpose().map_err(|error| name(&error))?.flatten();
+            row(table, key, unsealed.as_deref().unwrap_or(value.value())).map_err(|error| name(&error))?;
         }
         Ok(())
     }
@@ -154,7 +208,8 @@ impl Store {
         {
             let mut rows = transaction.open_table(ROWS)?;
             for Write { table, key, value } in writes {
-                match value {
+                let sealed = value.as_ref().and_then(|row| self.sealer.as_ref()?.seal(table, key, row));
+                match sealed.as_ref().or(value.as_ref()) {
                     Some(value) => drop(rows.insert((*table, key.as_str()), value.as_slice())?),
                     None => drop(rows.remove((*table, key.as_str()))?),
                 }
@@ -164,14 +219,24 @@ impl Store {
     }
 }
 
+/// What a file of this version says of itself.
+fn about_now(transaction: &redb::WriteTransaction, sealer: &Sealer) -> Result<(), redb::Error> {
+    let mut about = transaction.open_table(ABOUT)?;
+    about.insert(FORMAT_KEY, FORMAT)?;
+    about.insert(SEALER_KEY, sealer.fingerprint)?;
+    Ok(())
+}
+
 /// Without it a new file may be gone after a power cut, however well it was written.
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn write(key: &str, value: Option<&str>) -> Write {
@@ -220,6 +285,7 @@ mod tests {
         // As after `kill -9`.
         let killed = directory.path().join("killed.redb");
         std::fs::copy(&path, &killed).unwrap();
+        std::fs::copy(path.with_added_extension("key"), killed.with_added_extension("key")).unwrap();
         drop(store);
         for path in [path, killed] {
             let before = std::fs::read(&path).unwrap();
@@ -243,7 +309,7 @@ mod tests {
         transaction.open_table(ABOUT).unwrap().insert(FORMAT_KEY, FORMAT + 1).unwrap();
         transaction.commit().unwrap();
         drop(store);
-        assert!(refused(&path).contains("its format is 2"));
+        assert!(refused(&path).contains("its format is 3"));
         assert!(refused(&directory.path().join("none/apis.redb")).contains("No such file"));
     }
 
@@ -255,5 +321,70 @@ mod tests {
         store.apply(&[write("a", Some("{"))]).unwrap();
         let message = store.read(|table, key, _| Err(format!("{table} {key}: cut off"))).unwrap_err();
         assert!(message.contains("apis.redb: rest_apis a: cut off"), "{message}");
+    }
+
+    fn key_row(value: &str) -> Write {
+        let row = format!(r#"{{"enabled":true,"id":"k","value":"{value}"}}"#);
+        Write { table: "api_keys", key: "k".into(), value: Some(row.into_bytes()) }
+    }
+
+    fn holds(path: &Path, text: &str) -> bool {
+        let bytes = std::fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    }
+
+    #[test]
+    fn no_value_of_a_key_is_in_the_file() {
+        const VALUE: &str = "a-secret-of-twenty-characters";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("apis.redb");
+        let store = Store::open(&path).unwrap();
+        store.apply(&[key_row(VALUE)]).unwrap();
+        let expected = rows(&store);
+        assert!(expected[0].1.contains(VALUE));
+        drop(store);
+        assert!(!holds(&path, VALUE));
+        assert_eq!(rows(&Store::open(&path).unwrap()), expected);
+        let key = path.with_added_extension("key");
+        assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+        // Without its key, or with another, it is of no use to anybody.
+        let text = std::fs::read_to_string(&key).unwrap();
+        std::fs::write(&key, "0".repeat(64)).unwrap();
+        assert!(refused(&path).contains("sealed with another key than that of"));
+        std::fs::write(&key, "0".repeat(63)).unwrap();
+        assert!(refused(&path).contains("does not have 64 hexadecimal digits"));
+        std::fs::remove_file(&key).unwrap();
+        assert!(refused(&path).contains("its key cannot be read"));
+        assert!(Store::copy_of(&path).err().unwrap().contains("its key cannot be read"));
+        assert!(!key.exists(), "a new key would open nothing");
+        std::fs::write(&key, text).unwrap();
+        assert_eq!(rows(&Store::copy_of(&path).unwrap()), expected);
+    }
+
+    #[test]
+    fn a_file_of_the_version_before_is_sealed_when_it_is_opened() {
+        const VALUE: &str = "a-secret-of-twenty-characters";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("apis.redb");
+        let mut store = Store::open(&path).unwrap();
+        store.sealer = None;
+        store.apply(&[key_row(VALUE), write("a", Some("1"))]).unwrap();
+        let transaction = store.database.begin_write().unwrap();
+        {
+            let mut about = transaction.open_table(ABOUT).unwrap();
+            about.insert(FORMAT_KEY, FORMAT_UNSEALED).unwrap();
+            about.remove(SEALER_KEY).unwrap();
+        }
+        transaction.commit().unwrap();
+        drop(store);
+        std::fs::remove_file(path.with_added_extension("key")).unwrap();
+        let plain = rows(&Store::copy_of(&path).unwrap());
+        assert!(plain[0].1.contains(VALUE) && !path.with_added_extension("key").exists());
+        let mut store = Store::open(&path).unwrap();
+        assert_eq!(rows(&store), plain);
+        store.sealer = None;
+        let stored = rows(&store);
+        assert!(stored[0].1.contains("sealed") && !stored[0].1.contains(VALUE));
+        assert_eq!(stored[1], plain[1]);
     }
 }

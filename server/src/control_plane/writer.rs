@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ringway_controlplane::aws::{
-    ControlPlane, Exception, ExceptionType, Handled, Request, Response, TestInvocation, Write,
+    ControlPlane, Exception, ExceptionType, Handled, Request, Response, Serving, TestInvocation, Write,
 };
 use ringway_core::model::Configuration;
 use tokio::sync::{mpsc, oneshot};
@@ -99,14 +99,19 @@ impl Writer {
 
 /// What the control plane has for the cores, the draft included.
 pub(super) fn configuration(plane: &mut ControlPlane) -> Result<Configuration, Vec<String>> {
-    let serving = plane.serving()?;
-    Ok(Configuration { apis: serving.apis, domain_names: serving.domain_names, ..Configuration::default() })
+    let Serving { apis, domain_names, usage_plans, api_keys } = plane.serving()?;
+    Ok(Configuration { apis, domain_names, usage_plans, api_keys })
 }
 
-/// An API that has not changed is the same allocation.
+/// What has not changed is the same allocation.
 fn is_same(a: &Configuration, b: &Configuration) -> bool {
-    let apis = a.apis.len() == b.apis.len() && a.apis.iter().zip(&b.apis).all(|(a, b)| Arc::ptr_eq(a, b));
-    apis && a.domain_names == b.domain_names
+    fn are_same<T>(a: &[Arc<T>], b: &[Arc<T>]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+    are_same(&a.apis, &b.apis)
+        && a.domain_names == b.domain_names
+        && are_same(&a.usage_plans, &b.usage_plans)
+        && are_same(a.api_keys.parts(), b.api_keys.parts())
 }
 
 fn refused(messages: Vec<String>) -> Exception {

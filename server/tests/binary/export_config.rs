@@ -67,7 +67,7 @@ fn files_go_into_a_store_and_out_and_in_again() {
         fs::write(directory.join(name), text).unwrap();
     }
     let (out, _) = run(directory, 0, &["import-config", "--store", "a.redb", "pets.toml"]);
-    assert_eq!(out, "1 API file in a.redb\n");
+    assert_eq!(out, "1 file in a.redb\n");
     let before = fs::read(directory.join("a.redb")).unwrap();
     let (out, error) = run(directory, 0, &["export-config", "--store", "a.redb", "--out", "apis"]);
     assert!(out.starts_with("3 files in apis; "), "{out}");

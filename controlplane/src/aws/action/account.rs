@@ -1,6 +1,7 @@
 //! The account: one row, which AWS gives to every account (tables.md §7, §15).
 
 use crate::aws::call::Call;
+use crate::aws::deploy::account_throttle;
 use crate::aws::exception::Exception;
 use crate::aws::operation::{Body, Operation, Support};
 use crate::aws::patch::{Op, PatchOperation};
@@ -38,14 +39,21 @@ fn get(state: &mut State, _: &Call<'_>) -> Result<Answer, Exception> {
     Ok(Answer::of(&current(state)))
 }
 
-/// The account as it is, or as AWS opens it: 10,000 requests per second, 5,000 at once (tables.md §15).
+/// The account as it is, or as AWS opens it. Its throttle is that of the process file, and what AWS has where there is none: 10,000
+/// requests per second, 5,000 at once (tables.md §15).
 fn current(state: &State) -> Account {
-    state.accounts.get(KEY).cloned().unwrap_or_else(|| Account {
-        cloudwatch_role_arn: None,
-        throttle_settings: ThrottleSettings { burst_limit: 5_000, rate_limit: 10_000.0 },
-        features: vec![USAGE_PLANS.to_owned()],
-        api_key_version: "4".to_owned(),
-    })
+    let throttle = account_throttle(&state.settings);
+    let throttle_settings =
+        ThrottleSettings { burst_limit: throttle.burst_limit.into(), rate_limit: throttle.rate_limit };
+    match state.accounts.get(KEY) {
+        Some(row) => Account { throttle_settings, ..row.clone() },
+        None => Account {
+            cloudwatch_role_arn: None,
+            throttle_settings,
+            features: vec![USAGE_PLANS.to_owned()],
+            api_key_version: "4".to_owned(),
+        },
+    }
 }
 
 fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {

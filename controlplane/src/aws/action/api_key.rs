@@ -12,6 +12,7 @@ use crate::aws::wire::ApiKey;
 use crate::aws::{Answer, State};
 
 use super::{api_key_import, tags};
+use crate::usage::value_problem;
 
 /// The operations.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -102,7 +103,7 @@ fn create(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
             "stageKeys is not supported here: add the key to a usage plan of the stage",
         ));
     }
-    if value.as_deref().is_some_and(|value| with_value(state, value).is_some()) {
+    if value.as_deref().is_some_and(|value| state.api_key_with(value).is_some()) {
         return Err(Exception::conflict("API Key already exists"));
     }
     let value = value.unwrap_or_else(|| state.ids.key_value());
@@ -130,7 +131,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Exception> {
     }
 }
 
-fn check_value(value: &str) -> Result<(), Exception> {
+pub(super) fn check_value(value: &str) -> Result<(), Exception> {
     let length = value.chars().count();
     if length > *VALUE_LENGTH.end() {
         return Err(Exception::bad_request("API Key value exceeds maximum size of 128 characters"));
@@ -138,7 +139,8 @@ fn check_value(value: &str) -> Result<(), Exception> {
     if length < *VALUE_LENGTH.start() {
         return Err(Exception::bad_request("API Key value should be at least 20 characters"));
     }
-    Ok(())
+    // A header could not carry it. AWS does not tell its words.
+    value_problem(value).map_or(Ok(()), |problem| Err(Exception::bad_request(problem)))
 }
 
 pub(super) fn check_description(description: &str) -> Result<(), Exception> {
@@ -146,11 +148,6 @@ pub(super) fn check_description(description: &str) -> Result<(), Exception> {
         true => Ok(()),
         false => Err(Exception::bad_request("Invalid API Key description specified.")),
     }
-}
-
-/// The key with this value: there is one at most.
-pub(super) fn with_value<'s>(state: &'s State, value: &str) -> Option<&'s ApiKey> {
-    state.api_keys.iter().map(|(_, row)| row).find(|row| row.value.as_deref() == Some(value))
 }
 
 /// The key of this id, or AWS's words for that there is none.
@@ -184,7 +181,7 @@ fn list(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
 fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     let id = find(state, call.path("api_Key"))?.id.clone();
     state.api_keys.remove(&id);
-    let plans: Vec<String> = state.usage_plans.iter().map(|(plan, _)| plan.to_owned()).collect();
+    let plans: Vec<String> = state.plans_of(&id).map(str::to_owned).collect();
     for plan in plans {
         state.usage_plan_keys.remove(&key(&plan, &id));
     }

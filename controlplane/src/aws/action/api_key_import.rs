@@ -4,6 +4,7 @@
 
 use serde_json::json;
 
+use crate::api_keys_csv::{KeyRow, KeysFile};
 use crate::aws::call::Call;
 use crate::aws::exception::{Exception, Violation};
 use crate::aws::wire::ApiKey;
@@ -13,15 +14,6 @@ use super::{api_key, usage_plan_key};
 
 /// Characters of an imported value: fewer are refused here than CreateApiKey takes (tables.md §16).
 const KEY_LENGTH: std::ops::RangeInclusive<usize> = 30..=128;
-
-/// The columns of a file by their places; names have no case, and others are ignored.
-struct Columns {
-    name: usize,
-    key: usize,
-    description: Option<usize>,
-    enabled: Option<usize>,
-    usage_plan_ids: Option<usize>,
-}
 
 /// Rows that cannot be imported are warned of, and left out; with `failonwarnings` nothing is imported then.
 pub(super) fn import(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
@@ -33,12 +25,13 @@ pub(super) fn import(state: &mut State, call: &Call<'_>) -> Result<Answer, Excep
     let text = std::str::from_utf8(call.document);
     let text =
         text.map_err(|_| Exception::bad_request("Unable to import API keys: the file is not UTF-8"))?;
-    let mut rows = rows(text.trim_start_matches('\u{feff}')).into_iter();
-    let columns = Columns::of(&rows.next().unwrap_or_default())?;
+    let rows = KeysFile::new(text).map_err(|name| {
+        Exception::bad_request(format!("Unable to import API keys: the file has no column {name}"))
+    })?;
     let (mut ids, mut warnings): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for (index, row) in rows.enumerate() {
         let warn = |exception: Exception| format!("Row {}: {}", index + 1, exception.message);
-        match import_row(state, call.now, &columns, &row) {
+        match import_row(state, call.now, row) {
             Ok((id, more)) => {
                 warnings.extend(more.into_iter().map(warn));
                 // The last of several rows of one key wins.
@@ -55,41 +48,29 @@ pub(super) fn import(state: &mut State, call: &Call<'_>) -> Result<Answer, Excep
 }
 
 /// The id of the key, and the plans that it could not be added to.
-fn import_row(
-    state: &mut State,
-    now: i64,
-    columns: &Columns,
-    row: &[String],
-) -> Result<(String, Vec<Exception>), Exception> {
-    let cell =
-        |column: Option<usize>| column.and_then(|column| row.get(column)).map_or("", |cell| cell.trim());
-    let (value, name) = (cell(Some(columns.key)), cell(Some(columns.name)));
-    let description = cell(columns.description);
+fn import_row(state: &mut State, now: i64, row: KeyRow) -> Result<(String, Vec<Exception>), Exception> {
+    let KeyRow { name, value, description, enabled, usage_plan_ids, .. } = row;
     if !KEY_LENGTH.contains(&value.chars().count()) {
         let (least, most) = (KEY_LENGTH.start(), KEY_LENGTH.end());
         return Err(Exception::bad_request(format!("Key must have {least} to {most} characters")));
     }
-    api_key::check_name(name)?;
-    api_key::check_description(description)?;
-    let enabled = match cell(columns.enabled) {
-        text if text.is_empty() || text.eq_ignore_ascii_case("true") => true,
-        text if text.eq_ignore_ascii_case("false") => false,
-        text => return Err(Exception::bad_request(format!("Enabled must be true or false, not {text}"))),
-    };
-    let known = api_key::with_value(state, value).cloned();
+    api_key::check_value(&value)?;
+    api_key::check_name(&name)?;
+    api_key::check_description(&description)?;
+    let enabled = enabled.map_err(Exception::bad_request)?;
+    let known = state.api_key_with(&value).cloned();
     let known = known.unwrap_or_else(|| ApiKey {
         id: state.ids.long(),
-        value: Some(value.to_owned()),
+        value: Some(value),
         created_date: now,
         ..ApiKey::default()
     });
-    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let text = |text: String| Some(text).filter(|text| !text.is_empty());
     let key =
         ApiKey { name: text(name), description: text(description), enabled, last_updated_date: now, ..known };
     let id = key.id.clone();
     state.api_keys.put(id.clone(), key);
-    let plans = cell(columns.usage_plan_ids).split(',').map(str::trim).filter(|plan| !plan.is_empty());
-    let refused = plans.filter_map(|plan| match state.usage_plan_keys.child(plan, &id) {
+    let refused = usage_plan_ids.iter().filter_map(|plan| match state.usage_plan_keys.child(plan, &id) {
         Some(_) => None,
         None => usage_plan_key::add(state, plan, &id).err(),
     });
@@ -97,59 +78,10 @@ fn import_row(
     Ok((id, refused))
 }
 
-impl Columns {
-    fn of(header: &[String]) -> Result<Self, Exception> {
-        let find = |name: &str| header.iter().position(|cell| cell.trim().eq_ignore_ascii_case(name));
-        let required = |name: &str| {
-            let message = format!("Unable to import API keys: the file has no column {name}");
-            find(name).ok_or_else(|| Exception::bad_request(message))
-        };
-        Ok(Columns {
-            name: required("Name")?,
-            key: required("Key")?,
-            description: find("Description"),
-            enabled: find("Enabled"),
-            usage_plan_ids: find("UsagePlanIds"),
-        })
-    }
-}
-
-/// The rows of a file that have something. A cell may stand in double or single quotes; a doubled quote is one.
-fn rows(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
-    let mut quote = None;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match (quote, character) {
-            (Some(open), _) if character == open => match characters.next_if_eq(&open) {
-                Some(_) => cell.push(open),
-                None => quote = None,
-            },
-            (Some(_), _) => cell.push(character),
-            (None, '"' | '\'') if cell.trim().is_empty() => {
-                cell.clear();
-                quote = Some(character);
-            }
-            (None, ',') => row.push(std::mem::take(&mut cell)),
-            (None, '\n') => {
-                row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
-            }
-            (None, '\r') => {}
-            (None, _) => cell.push(character),
-        }
-    }
-    row.push(cell);
-    rows.push(row);
-    rows.retain(|row| row.iter().any(|cell| !cell.trim().is_empty()));
-    rows
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::rows;
     use crate::aws::testing::{control_plane, good};
     use crate::aws::{ControlPlane, Request};
 
@@ -165,14 +97,6 @@ mod tests {
         let response = plane.handle(&request, 1_700_000_000).response;
         plane.commit();
         (response.status, serde_json::from_slice(&response.body).unwrap())
-    }
-
-    #[test]
-    fn cells() {
-        assert_eq!(
-            rows("a,\"b,\"\"c\",'d,e'\r\n\n f ,it's"),
-            [["a", "b,\"c", "d,e"].to_vec(), vec![" f ", "it's"]]
-        );
     }
 
     #[test]

@@ -39,7 +39,8 @@ use super::operation::Operation;
 
 pub(super) use domain_name::without_certificate;
 pub(super) use import_api::{overwrite_settings, own_policy, put_root};
-pub(super) use stage::new as new_stage;
+pub(super) use stage::{new as new_stage, set_cache};
+pub(super) use usage_plan::check_settings as check_usage_plan;
 
 /// The operations of all kinds.
 pub(super) static FAMILIES: &[&[Operation]] = &[

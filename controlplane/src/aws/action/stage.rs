@@ -13,6 +13,7 @@ use crate::aws::operation::{Body, Operation, Support};
 use crate::aws::table::key;
 use crate::aws::wire::{CanarySettings, Stage, Texts};
 use crate::aws::{Answer, State};
+use crate::stage_settings::{CACHE_SIZES, DEFAULT_CACHE_SIZE, cache_bytes};
 
 /// The operations.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -92,8 +93,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-/// GB; AWS's order.
-const CACHE_SIZES: &str = "0.5, 1.6, 6.1, 13.5, 28.4, 58.2, 118, 237";
 /// Most variables of a stage (tables.md §9.3).
 const VARIABLES_MOST: usize = 100;
 
@@ -164,16 +163,16 @@ impl Settings {
 }
 
 pub(super) fn is_cache_size(size: &str) -> bool {
-    CACHE_SIZES.split(", ").any(|known| known == size)
+    cache_bytes(size).is_some()
 }
 
 /// AWS takes minutes for it; here nothing is to be built.
-pub(super) fn set_cache(stage: &mut Stage, is_enabled: bool) {
+pub(in crate::aws) fn set_cache(stage: &mut Stage, is_enabled: bool) {
     stage.cache_cluster_enabled = is_enabled;
     let status = if is_enabled { "AVAILABLE" } else { "NOT_AVAILABLE" };
     stage.cache_cluster_status = status.to_owned();
     if is_enabled && stage.cache_cluster_size.is_none() {
-        stage.cache_cluster_size = Some("0.5".to_owned());
+        stage.cache_cluster_size = Some(DEFAULT_CACHE_SIZE.to_owned());
     }
 }
 

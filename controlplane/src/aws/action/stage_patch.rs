@@ -7,6 +7,7 @@ use super::stage::{
     is_cache_size, set_cache,
 };
 use crate::aws::State;
+use crate::aws::deploy::account_throttle;
 use crate::aws::exception::Exception;
 use crate::aws::patch::{Op, PatchOperation};
 use crate::aws::wire::{CanarySettings, MethodSetting, Stage, Texts};
@@ -30,9 +31,6 @@ const VERBS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "H
 const LEVELS: [&str; 3] = ["OFF", "ERROR", "INFO"];
 const STRATEGIES: [&str; 3] =
     ["FAIL_WITH_403", "SUCCEED_WITH_RESPONSE_HEADER", "SUCCEED_WITHOUT_RESPONSE_HEADER"];
-/// The account's limits (tables.md §15), which new settings begin with (recorded, tables.md §9.1).
-const BURST_DEFAULT: i64 = 5000;
-const RATE_DEFAULT: f64 = 10_000.0;
 /// Seconds.
 const TTL_DEFAULT: i64 = 300;
 const TTL_LAST: i64 = 3600;
@@ -67,7 +65,7 @@ pub(super) fn apply(
             ],
             Op::Add | Op::Move | Op::Test,
         ) => return Err(invalid_operation(operation)),
-        (path, _) => method_setting(stage, path, operation)?,
+        (path, _) => method_setting(state, stage, path, operation)?,
     }
     Ok(())
 }
@@ -241,9 +239,16 @@ fn canary_of(stage: &mut Stage) -> &mut CanarySettings {
 }
 
 /// `/{resource}/{METHOD}/{group}/{name}`, and the whole entry where it is removed.
-fn method_setting(stage: &mut Stage, path: &[&str], operation: &PatchOperation) -> Result<(), Exception> {
+fn method_setting(
+    state: &State,
+    stage: &mut Stage,
+    path: &[&str],
+    operation: &PatchOperation,
+) -> Result<(), Exception> {
     let key = match path {
         [resource, verb, ..] if (*resource == "*") == (*verb == "*") => {
+            // `/~1pets/GET` is `/pets/GET`; that of the root keeps its slash.
+            let resource = resource.strip_prefix('/').filter(|path| !path.is_empty()).unwrap_or(resource);
             Some(format!("{resource}/{verb}")).filter(|_| *verb == "*" || VERBS.contains(verb))
         }
         _ => None,
@@ -255,7 +260,7 @@ fn method_setting(stage: &mut Stage, path: &[&str], operation: &PatchOperation) 
         (_, _, Op::Remove) => Err(cannot_remove(operation)),
         (Some(key), [_, _, group, name], op) => {
             let known = stage.method_settings.get(&key).or_else(|| stage.method_settings.get("*/*"));
-            let mut setting = known.cloned().unwrap_or_else(default_setting);
+            let mut setting = known.cloned().unwrap_or_else(|| default_setting(state));
             match set(&mut setting, group, name, operation)? {
                 false => Err(invalid_path(operation)),
                 true if op != Op::Replace => Err(invalid_operation(operation)),
@@ -269,11 +274,12 @@ fn method_setting(stage: &mut Stage, path: &[&str], operation: &PatchOperation) 
     }
 }
 
-/// What an entry has that nothing was said of (recorded, tables.md §9.1).
-fn default_setting() -> MethodSetting {
+/// What an entry has that nothing was said of: of the throttle, what the account has (recorded, tables.md §9.1).
+fn default_setting(state: &State) -> MethodSetting {
+    let throttle = account_throttle(&state.settings);
     MethodSetting {
-        throttling_burst_limit: BURST_DEFAULT,
-        throttling_rate_limit: RATE_DEFAULT,
+        throttling_burst_limit: throttle.burst_limit.into(),
+        throttling_rate_limit: throttle.rate_limit,
         cache_ttl_in_seconds: TTL_DEFAULT,
         require_authorization_for_cache_control: true,
         unauthorized_cache_control_header_strategy: "SUCCEED_WITH_RESPONSE_HEADER".to_owned(),

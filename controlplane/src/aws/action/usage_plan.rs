@@ -8,6 +8,7 @@ use crate::aws::wire::{ApiStage, QuotaSettings, ThrottleSettings, UsagePlan};
 use crate::aws::{Answer, State};
 
 use super::{tags, usage, usage_plan_key, usage_plan_patch};
+use crate::throttle::method_name;
 
 /// The operations.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -186,6 +187,7 @@ fn api_stages(state: &State, members: &Members<'_>) -> Result<Vec<ApiStage>, Exc
             return Err(Exception::not_found(message));
         }
         for (method, settings) in stage.entries("throttle")?.into_iter().flatten() {
+            check_method(method)?;
             row.throttle.insert(method.clone(), throttle(Members::of(settings, &THROTTLE)?)?);
         }
         stages.retain(|known| (&known.api_id, &known.stage) != (&row.api_id, &row.stage));
@@ -194,10 +196,16 @@ fn api_stages(state: &State, members: &Members<'_>) -> Result<Vec<ApiStage>, Exc
     Ok(stages)
 }
 
+/// A key of a stage's `throttle`: `/pets/GET`, and `//GET` for the root (tables.md §9.1). The words are ours.
+pub(super) fn check_method(key: &str) -> Result<(), Exception> {
+    let message = || format!("Invalid method specified for the throttle of an API Stage: {key}");
+    method_name(key).map(drop).ok_or_else(|| Exception::bad_request(message()))
+}
+
 /// What has to hold of numbers and periods after a change.
 ///
 /// The offset is the day that a period begins with: that is how AWS bounds it, whatever its model says (tables.md §9.6).
-pub(super) fn check_settings(plan: &UsagePlan) -> Result<(), Exception> {
+pub(in crate::aws) fn check_settings(plan: &UsagePlan) -> Result<(), Exception> {
     let of_methods = plan.api_stages.iter().flat_map(|stage| stage.throttle.values());
     for throttle in plan.throttle.iter().chain(of_methods) {
         if throttle.burst_limit < 0 || throttle.rate_limit < 0.0 || !throttle.rate_limit.is_finite() {

@@ -52,10 +52,8 @@ pub(super) fn check_one_plan_per_stage(
     id: &str,
     stages: &[ApiStage],
 ) -> Result<(), Exception> {
-    for (other, row) in state.usage_plans.iter().filter(|(other, _)| *other != plan) {
-        if state.usage_plan_keys.child(other, id).is_none() {
-            continue;
-        }
+    let others = state.plans_of(id).filter(|other| *other != plan);
+    for row in others.filter_map(|other| state.usage_plans.get(other)) {
         let is_same = |one: &&ApiStage| {
             row.api_stages.iter().any(|two| (&two.api_id, &two.stage) == (&one.api_id, &one.stage))
         };

@@ -124,6 +124,7 @@ fn patch_stage_throttle(
             stage.throttle.remove(&method.join("/"));
         }
         ([_, _, ..], Some(field), Op::Add | Op::Replace) => {
+            usage_plan::check_method(&method.join("/"))?;
             set_throttle(stage.throttle.entry(method.join("/")).or_default(), field, operation)?;
         }
         _ => return Err(refused_path(operation)),

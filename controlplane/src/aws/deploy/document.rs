@@ -7,6 +7,7 @@ use crate::aws::wire::{
     Authorizer, DocumentationPart, Flags, GatewayResponse, Integration, IntegrationResponse, Method,
     MethodResponse, Model, Resource, RestApi, Texts,
 };
+use crate::export::{header_scheme, strings, texts};
 use crate::json::Json;
 
 const JSON: &str = "application/json";
@@ -389,22 +390,6 @@ fn integration_response(row: &IntegrationResponse) -> Json {
     members
 }
 
-fn header_scheme(header: &str) -> Json {
-    let mut scheme = Json::object();
-    scheme.insert("type", "apiKey");
-    scheme.insert("name", header);
-    scheme.insert("in", "header");
-    scheme
-}
-
 fn string_schema() -> Json {
     Json::Object(vec![("type".to_owned(), "string".into())])
-}
-
-fn strings(list: &[String]) -> Json {
-    Json::Array(list.iter().map(|text| text.as_str().into()).collect())
-}
-
-fn texts(map: &Texts) -> Json {
-    Json::Object(map.iter().map(|(name, text)| (name.clone(), text.as_str().into())).collect())
 }

@@ -1,6 +1,7 @@
 //! From rows to what is served, and from documents to rows: deployments freeze an API as an OpenAPI document, which the importer of
 //! files turns into what the data plane compiles, with every check that a file has.
 
+mod access;
 mod document;
 mod from_model;
 mod place;
@@ -19,10 +20,13 @@ use crate::Issue;
 use crate::openapi::{self, ImportOptions, Imported};
 
 #[cfg(test)]
+mod access_tests;
+#[cfg(test)]
 mod round_trip_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use access::{AWS_THROTTLE, account_throttle};
 pub(crate) use document::document;
 pub(crate) use from_model::{Ids, documentation_parts, write};
 pub(crate) use place::{Part, Place, plain};

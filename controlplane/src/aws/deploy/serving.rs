@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ringway_core::model::{self, Api};
+use ringway_core::model::{self, Api, ApiKeys};
 
-use super::{Deployed, deployed};
+use super::{Deployed, access, deployed};
 use crate::aws::table::key;
 use crate::aws::wire::{FrozenApi, Stage};
-use crate::aws::{ControlPlane, State};
+use crate::aws::{ControlPlane, Settings, State};
+use crate::stage_settings::cache_bytes;
 
 /// What a host gives to the data plane.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,10 @@ pub struct Serving {
     pub apis: Vec<Arc<Api>>,
     /// The domain names that map to them.
     pub domain_names: Vec<model::DomainName>,
+    /// The usage plans, by id. One that has not changed is the same allocation as before.
+    pub usage_plans: Vec<Arc<model::UsagePlan>>,
+    /// The API keys. What has not changed is shared with those before.
+    pub api_keys: ApiKeys,
 }
 
 impl ControlPlane {
@@ -39,8 +44,13 @@ impl ControlPlane {
             return Err(errors);
         }
         let apis = draft.apis.values().map(|served| served.api.clone()).collect();
+        let committed = &state.served.committed;
+        draft.usage_plans = access::usage_plans(state, &committed.usage_plans);
+        let keys = access::api_keys(state, committed.api_keys.as_ref());
+        let (usage_plans, api_keys) = (draft.usage_plans.clone(), keys.clone());
+        draft.api_keys = Some(keys);
         state.served.draft = Some(draft);
-        Ok(Serving { apis, domain_names })
+        Ok(Serving { apis, domain_names, usage_plans, api_keys })
     }
 }
 
@@ -60,6 +70,9 @@ struct Build {
     apis: BTreeMap<String, Arc<ServedApi>>,
     /// By API and id.
     deployments: BTreeMap<String, Arc<Deployed>>,
+    usage_plans: Vec<Arc<model::UsagePlan>>,
+    /// `None`: they have to be made of all rows.
+    api_keys: Option<ApiKeys>,
 }
 
 /// An API with what it was built of. The rows are held, so that no other row is ever at their address.
@@ -71,10 +84,18 @@ struct ServedApi {
 }
 
 impl Served {
-    pub(crate) fn commit(&mut self) {
-        if let Some(draft) = self.draft.take() {
-            self.committed = draft;
+    /// `keys_changed`: whether rows that the API keys are made of are committed.
+    pub(crate) fn commit(&mut self, keys_changed: bool) {
+        match self.draft.take() {
+            Some(draft) => self.committed = draft,
+            None if keys_changed => self.forget_keys(),
+            None => {}
         }
+    }
+
+    /// Rows of API keys have come that are no draft.
+    pub(crate) fn forget_keys(&mut self) {
+        self.committed.api_keys = None;
     }
 
     pub(crate) fn roll_back(&mut self) {
@@ -141,7 +162,8 @@ fn served_api(
     if let Some(known) = known {
         return Ok(known);
     }
-    let stages = rows.iter().map(|row| model_stage(row, id, draft)).collect::<Result<Vec<_>, _>>()?;
+    let stages =
+        rows.iter().map(|row| model_stage(&state.settings, row, id, draft)).collect::<Result<Vec<_>, _>>()?;
     // Most members of a stage mean nothing to the data plane: it is not to compile the API again for their sake.
     let before = state.served.builds().filter_map(|build| build.apis.get(id));
     let same = before.map(|known| &known.api).find(|api| api.name == name && are_same(&api.stages, &stages));
@@ -165,6 +187,8 @@ fn are_same(before: &[model::Stage], after: &[model::Stage]) -> bool {
             && before.stage_name == after.stage_name
             && before.variables == after.variables
             && before.access_log_format == after.access_log_format
+            && before.method_settings == after.method_settings
+            && before.cache_bytes == after.cache_bytes
             && match (&before.canary, &after.canary) {
                 (None, None) => true,
                 (Some(before), Some(after)) => canary(before, after),
@@ -181,7 +205,7 @@ fn used(stages: &[Arc<Stage>]) -> BTreeSet<&str> {
     own.chain(canaries.map(|canary| canary.deployment_id.as_str())).collect()
 }
 
-fn model_stage(row: &Stage, api: &str, draft: &Build) -> Result<model::Stage, String> {
+fn model_stage(settings: &Settings, row: &Stage, api: &str, draft: &Build) -> Result<model::Stage, String> {
     let deployment = |id: &str| {
         let deployed = draft.deployments.get(&key(api, id));
         deployed
@@ -202,6 +226,12 @@ fn model_stage(row: &Stage, api: &str, draft: &Build) -> Result<model::Stage, St
         // AWS allows a line end at the end of a format.
         access_log_format: format.map(|format| format.trim_end().to_owned()),
         canary: canary.transpose()?,
+        method_settings: access::method_settings(settings, row),
+        cache_bytes: row
+            .cache_cluster_size
+            .as_deref()
+            .filter(|_| row.cache_cluster_enabled)
+            .and_then(cache_bytes),
         ..model::Stage::new(row.stage_name.as_str(), deployment(&row.deployment_id)?)
     })
 }

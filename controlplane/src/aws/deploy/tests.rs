@@ -171,7 +171,7 @@ fn what_does_nothing_is_deployed_as_aws_deploys_it() {
     silent.request_parameters.insert("integration.request.header.X".into(), "'a'".into());
     add_method(&mut plane, &id, &root, "POST", silent);
     deploy(&mut plane, &id, Some("prod"));
-    let Serving { apis, domain_names } = serving(&mut plane);
+    let Serving { apis, domain_names, .. } = serving(&mut plane);
     let settings = CompileSettings {
         region: "us-east-1".into(),
         account_id: "123456789012".into(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ringway_core::model::{self, Api, Deployment};
 
-use super::{comparable, left_out, written};
+use super::{comparable, left_out, usage, written};
 use crate::api_file;
 use crate::aws::deploy::document;
 use crate::aws::wire::RestApi;
@@ -28,11 +28,12 @@ pub struct Exported {
 
 impl ControlPlane {
     /// Writes every API with stages as `{restApiId}.toml` with a document for each deployment that a stage or its canary serves, and
-    /// every other API as its document `{restApiId}.json`.
+    /// every other API as its document `{restApiId}.json`. Usage plans are in `usage/plans.toml`; the API keys with their values are in
+    /// `usage/keys.csv`, where `with_keys` asks for them.
     ///
     /// # Errors
     /// Says what of the rows cannot be served: the store is not whole.
-    pub fn export_files(&mut self) -> Result<Exported, Vec<String>> {
+    pub fn export_files(&mut self, with_keys: bool) -> Result<Exported, Vec<String>> {
         let serving = self.serving()?;
         self.commit();
         let mut exported = Exported::default();
@@ -43,6 +44,7 @@ impl ControlPlane {
                 None => without_stages(&self.state, row, &mut exported),
             }
         }
+        usage::export(&self.state, &serving, with_keys, &mut exported);
         exported.left_out.extend(left_out::beside_apis(&self.state));
         Ok(exported)
     }
@@ -103,6 +105,7 @@ fn with_stages(state: &State, api: &RestApi, served: &Api, into: &mut Exported) 
         files.push((written::document_path(&api.id, id), text(&document)));
     }
     into.left_out.extend(left_out::of_api(state, api, &name));
+    into.left_out.extend(left_out::of_settings(state, served, &name));
     let used: Vec<&str> = deployments.keys().copied().collect();
     into.left_out.extend(left_out::of_deployments(state, api, &name, &used));
     let path = format!("{}.toml", api.id);
@@ -172,11 +175,11 @@ fn checked_file(
         document.map(|(_, text)| text.clone()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     };
     let load = |text: &str| api_file::parse(text, Path::new(path), &reader, &Account::default());
-    let mut file = written::api_file(state, api, main, false);
+    let mut file = written::api_file(state, api, served, main, false);
     let mut loaded = load(&file);
     // What does nothing is an issue of a file, unless the file says otherwise.
     if loaded.is_err() {
-        file = written::api_file(state, api, main, true);
+        file = written::api_file(state, api, served, main, true);
         loaded = load(&file);
     }
     let name = name(api);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ringway_core::model::{self, Api, Deployment, DomainName, ResponseValidation};
 
 use super::export::differences;
-use super::sorted;
+use super::{sorted, usage};
 use crate::ApiFiles;
 use crate::api_file::ApiFile;
 use crate::aws::action::{self, overwrite_settings, own_policy, put_root};
@@ -21,6 +21,7 @@ use crate::aws::{ControlPlane, State, Write};
 use crate::export::{ExportOptions, Extensions, export};
 use crate::openapi::{self, ImportOptions, Imported};
 use crate::stable_id::stable_id;
+use crate::stage_settings::{cache_size, strategy_name};
 
 /// What came of API files. Until [`ControlPlane::commit`] it is a draft.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl ControlPlane {
         for domain in &files.domain_names {
             write_domain_name(&mut self.state, domain);
         }
+        errors.extend(usage::write(&mut self.state, files, now));
         match errors.is_empty() {
             true => self.compare(files).map(|()| warnings),
             false => Err(errors),
@@ -82,6 +84,7 @@ impl ControlPlane {
         if sorted(&domains) != sorted(&files.domain_names) {
             errors.push("the domain names would not map as the files say".to_owned());
         }
+        errors.extend(usage::differences(&serving, files));
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 }
@@ -95,12 +98,8 @@ fn refused(state: &State, files: &ApiFiles) -> Result<(), Vec<String>> {
             errors.push(format!("API {id}: the store has it already"));
         }
         for stage in &file.api.stages {
-            if stage.response_validation != ResponseValidation::Off {
-                errors.push(format!(
-                    "API {id}, stage {}: the control plane has no `responseValidation`; remove it from the file",
-                    stage.stage_name
-                ));
-            }
+            let only_files = only_files(stage).into_iter();
+            errors.extend(only_files.map(|what| format!("API {id}, stage {}: {what}", stage.stage_name)));
         }
     }
     for domain in &files.domain_names {
@@ -108,7 +107,24 @@ fn refused(state: &State, files: &ApiFiles) -> Result<(), Vec<String>> {
             errors.push(format!("domain name {}: the store has it already", domain.domain_name));
         }
     }
+    errors.extend(usage::refused(state, files));
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// What rows of stages cannot say.
+fn only_files(stage: &model::Stage) -> Vec<&'static str> {
+    let settings = || stage.method_settings.iter().map(|setting| &setting.settings);
+    let mut found = Vec::new();
+    if stage.response_validation != ResponseValidation::Off {
+        found.push("the control plane has no `responseValidation`; remove it from the file");
+    }
+    if settings().any(|settings| settings.concurrency_limit.is_some()) {
+        found.push("the control plane has no `concurrencyLimit`; remove it from the file");
+    }
+    if stage.cache_bytes.is_some() && settings().any(|settings| settings.caching_enabled.is_none()) {
+        found.push("on a stage with a cache, `methodSettings` of the control plane say `cachingEnabled`; say it in the file");
+    }
+    found
 }
 
 fn write_api(
@@ -224,8 +240,43 @@ fn stage_row(stage: &model::Stage, deployments: &BTreeMap<&str, String>, now: i6
         access_log_settings: format
             .map(|format| AccessLogSettings { format: Some(format), ..AccessLogSettings::default() }),
         canary_settings: stage.canary.as_ref().map(canary),
-        ..action::new_stage(stage.stage_name.clone(), id(&stage.deployment), now)
+        method_settings: stage.method_settings.iter().map(method_setting).collect(),
+        ..stage_with_cache(stage, id(&stage.deployment), now)
     }
+}
+
+fn stage_with_cache(stage: &model::Stage, deployment: String, now: i64) -> Stage {
+    let mut row = action::new_stage(stage.stage_name.clone(), deployment, now);
+    if let Some(bytes) = stage.cache_bytes {
+        row.cache_cluster_size = cache_size(bytes).map(str::to_owned);
+        action::set_cache(&mut row, true);
+    }
+    row
+}
+
+/// An entry as AWS shows it, under its key. A throttle that is not said is that of the account.
+fn method_setting(setting: &model::MethodSetting) -> (String, wire::MethodSetting) {
+    let key = match &setting.method {
+        None => "*/*".to_owned(),
+        Some((path, verb)) => format!(
+            "{}/{}",
+            path.strip_prefix('/').filter(|path| !path.is_empty()).unwrap_or(path),
+            verb.as_str()
+        ),
+    };
+    let settings = &setting.settings;
+    let throttle = settings.throttle.unwrap_or(deploy::AWS_THROTTLE);
+    let row = wire::MethodSetting {
+        throttling_burst_limit: throttle.burst_limit.into(),
+        throttling_rate_limit: throttle.rate_limit,
+        caching_enabled: settings.caching_enabled.unwrap_or_default(),
+        cache_ttl_in_seconds: settings.cache_ttl_seconds.into(),
+        require_authorization_for_cache_control: settings.require_authorization_for_cache_control,
+        unauthorized_cache_control_header_strategy: strategy_name(settings.unauthorized_cache_control)
+            .to_owned(),
+        ..wire::MethodSetting::default()
+    };
+    (key, row)
 }
 
 fn write_domain_name(state: &mut State, domain: &DomainName) {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use ringway_core::model;
 use serde_json::Value;
 
 use super::written;
 use crate::aws::State;
 use crate::aws::wire::{DomainName, Resource, RestApi, Stage};
+use crate::throttle::method_name;
 
 /// What is not of a deployment, nor of what is not deployed.
 pub(super) fn of_api(state: &State, api: &RestApi, name: &str) -> Vec<String> {
@@ -59,11 +61,19 @@ fn of_stage(name: &str, stage: &Stage) -> Vec<String> {
             add(format!("{member} {value}"));
         }
     }
-    if let Some(size) = &stage.cache_cluster_size {
-        let state = if stage.cache_cluster_enabled { "enabled" } else { "not enabled" };
-        add(format!("cacheClusterSize {size}, {state}"));
+    for (key, row) in &stage.method_settings {
+        let level = row.logging_level.is_some();
+        for (member, is_there) in [
+            ("metricsEnabled", row.metrics_enabled),
+            ("loggingLevel", level),
+            ("dataTraceEnabled", row.data_trace_enabled),
+            ("cacheDataEncrypted", row.cache_data_encrypted),
+        ] {
+            if is_there {
+                add(format!("methodSettings {key}: {member}"));
+            }
+        }
     }
-    stage.method_settings.keys().for_each(|key| add(format!("methodSettings {key}")));
     stage.tags.keys().for_each(|key| add(format!("tag {key}")));
     if stage.tracing_enabled {
         add("tracingEnabled".to_owned());
@@ -74,6 +84,23 @@ fn of_stage(name: &str, stage: &Stage) -> Vec<String> {
         }
         if let (Some(format), None) = (&settings.format, written::access_log_format(stage)) {
             add(format!("accessLogSettings.format, which no file may have: {format}"));
+        }
+    }
+    lines
+}
+
+/// Settings of methods that stages do not have.
+pub(super) fn of_settings(state: &State, served: &model::Api, name: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for stage in &served.stages {
+        let own: Vec<_> = written::own_settings(stage).map(|setting| &setting.method).collect();
+        let row = state.stages.child(&served.id, &stage.stage_name);
+        for key in row.into_iter().flat_map(|row| row.method_settings.keys()) {
+            let method = method_name(key);
+            if key != "*/*" && !own.contains(&&method) {
+                let stage = &stage.stage_name;
+                lines.push(format!("{name}, stage {stage}: methodSettings {key}: it has no such method"));
+            }
         }
     }
     lines
@@ -100,13 +127,6 @@ pub(super) fn beside_apis(state: &State) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, domain) in state.domain_names.iter() {
         lines.extend(of_domain_name(state, key, domain));
-    }
-    for (id, row) in state.api_keys.iter() {
-        lines.push(format!("API key {id} ({})", row.name.as_deref().unwrap_or("no name")));
-    }
-    for (id, row) in state.usage_plans.iter() {
-        let keys = state.usage_plan_keys.children(id).count();
-        lines.push(format!("usage plan {id} ({}) with its stages and {keys} keys", row.name));
     }
     for (id, row) in state.client_certificates.iter() {
         let description = row.description.as_deref().unwrap_or("no description");

@@ -12,7 +12,7 @@ use crate::aws::testing::{add_method, control_plane, deploy, good, mock, mocked_
 use crate::aws::wire::Integration;
 use crate::aws::{ControlPlane, Serving};
 
-fn patch(plane: &mut ControlPlane, path: &str, operations: &[(&str, &str, Value)]) {
+pub(super) fn patch(plane: &mut ControlPlane, path: &str, operations: &[(&str, &str, Value)]) {
     let operation = |(op, path, value): &(&str, &str, Value)| json!({"op": op, "path": path, "value": value});
     let operations: Vec<Value> = operations.iter().map(operation).collect();
     good(plane, "PATCH", path, json!({"patchOperations": operations}));
@@ -24,7 +24,7 @@ fn root(plane: &ControlPlane, api: &str) -> String {
 
 /// An API with the stages `dev` and `prod` of different deployments, a canary, variables, an access log, and a domain name with two
 /// mappings; its id.
-fn everything(plane: &mut ControlPlane) -> String {
+pub(super) fn everything(plane: &mut ControlPlane) -> String {
     let api = mocked_api(plane);
     let first = deploy(plane, &api, Some("prod"));
     let root = root(plane, &api);
@@ -55,13 +55,13 @@ fn everything(plane: &mut ControlPlane) -> String {
     api
 }
 
-fn serving(plane: &mut ControlPlane) -> Serving {
+pub(super) fn serving(plane: &mut ControlPlane) -> Serving {
     let serving = plane.serving().unwrap();
     plane.commit();
     serving
 }
 
-fn api_files(exported: &Exported) -> crate::ApiFiles {
+pub(super) fn api_files(exported: &Exported) -> crate::ApiFiles {
     let files: BTreeMap<PathBuf, &String> =
         exported.files.iter().map(|(path, text)| (PathBuf::from(path), text)).collect();
     let reader = |path: &Path| {
@@ -76,7 +76,7 @@ fn api_files(exported: &Exported) -> crate::ApiFiles {
 fn files_serve_what_rows_serve() {
     let mut plane = control_plane();
     let api = everything(&mut plane);
-    let exported = plane.export_files().unwrap();
+    let exported = plane.export_files(true).unwrap();
     let names: Vec<&str> = exported.files.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(names[0], format!("{api}.toml"));
     assert_eq!(names.len(), 4, "{names:?}");
@@ -98,7 +98,7 @@ fn files_serve_what_rows_serve() {
 }
 
 /// Stores what files say, as its host does.
-fn import(plane: &mut ControlPlane, files: &crate::ApiFiles) -> Vec<String> {
+pub(super) fn import(plane: &mut ControlPlane, files: &crate::ApiFiles) -> Vec<String> {
     let imported = plane.import_files(files, 1_700_000_000).unwrap_or_else(|errors| panic!("{errors:#?}"));
     assert!(!imported.writes.is_empty());
     plane.commit();
@@ -109,7 +109,7 @@ fn import(plane: &mut ControlPlane, files: &crate::ApiFiles) -> Vec<String> {
 fn rows_become_files_and_rows_again() {
     let mut plane = control_plane();
     let api = everything(&mut plane);
-    let exported = plane.export_files().unwrap();
+    let exported = plane.export_files(true).unwrap();
     let mut again = control_plane();
     assert_eq!(import(&mut again, &api_files(&exported)), [""; 0]);
     let (before, after) = (serving(&mut plane), serving(&mut again));
@@ -117,7 +117,7 @@ fn rows_become_files_and_rows_again() {
     assert_eq!(before.domain_names, after.domain_names);
     assert_eq!(before.apis[0].name, after.apis[0].name);
     // The files of the new rows are those of the old, but for ids.
-    let exported_again = again.export_files().unwrap();
+    let exported_again = again.export_files(true).unwrap();
     assert_eq!(exported_again.files.len(), exported.files.len());
     let description =
         |plane: &ControlPlane| plane.state.stages.child(&api, "dev").unwrap().description.clone();
@@ -131,7 +131,7 @@ fn rows_become_files_and_rows_again() {
 fn what_is_there_is_not_imported() {
     let mut plane = control_plane();
     let api = everything(&mut plane);
-    let files = api_files(&plane.export_files().unwrap());
+    let files = api_files(&plane.export_files(true).unwrap());
     let errors = plane.import_files(&files, 0).unwrap_err();
     assert_eq!(
         errors,
@@ -144,7 +144,7 @@ fn what_is_there_is_not_imported() {
 }
 
 /// The loaded file of one API with this end.
-fn written(document: &str, rest: &str) -> crate::ApiFiles {
+pub(super) fn written(document: &str, rest: &str) -> crate::ApiFiles {
     let file = format!("restApiId = \"written1\"\nbody = \"api.json\"\n{rest}");
     let text = |path: &Path| match path.to_str() {
         Some("api.toml") => Ok(file.clone()),
@@ -188,7 +188,7 @@ fn files_of_people_become_rows() {
         resources["item"].as_array().unwrap().iter().map(|row| row["path"].as_str().unwrap()).collect();
     assert_eq!(paths.len(), 3, "{paths:?}");
 
-    let left_out = plane.export_files().unwrap().left_out;
+    let left_out = plane.export_files(true).unwrap().left_out;
     let not_deployed: Vec<&String> = left_out.iter().filter(|line| line.contains("not deployed")).collect();
     // Of two responses with one status code, rows keep one.
     assert!(not_deployed.iter().all(|line| line.contains("integration response")), "{not_deployed:?}");
@@ -208,9 +208,10 @@ fn what_files_cannot_hold_is_named() {
     let root = root(&plane, &api);
     add_method(&mut plane, &api, &root, "DELETE", mock());
     good(&mut plane, "POST", &format!("/restapis/{api}/resources/{root}"), json!({"pathPart": "bare"}));
-    good(&mut plane, "POST", "/apikeys", json!({"name": "mobile"}));
+    good(&mut plane, "POST", "/apikeys", json!({"name": "mobile", "customerId": "c"}));
     let stages = json!([{"apiId": api, "stage": "prod"}]);
-    good(&mut plane, "POST", "/usageplans", json!({"name": "gold", "apiStages": stages}));
+    let plan = json!({"name": "gold", "apiStages": stages, "tags": {"team": "pets"}});
+    good(&mut plane, "POST", "/usageplans", plan);
     let stage = format!("/restapis/{api}/stages/prod");
     let arn = format!("arn:aws:apigateway:us-east-1::{stage}");
     patch(
@@ -218,6 +219,8 @@ fn what_files_cannot_hold_is_named() {
         &stage,
         &[
             ("replace", "/*/*/throttling/burstLimit", json!("7")),
+            ("replace", "/*/*/logging/loglevel", json!("INFO")),
+            ("replace", "/none/GET/caching/enabled", json!("true")),
             ("replace", "/tracingEnabled", json!("true")),
             (
                 "replace",
@@ -229,7 +232,7 @@ fn what_files_cannot_hold_is_named() {
     let encoded = arn.replace(':', "%3A").replace('/', "%2F");
     good(&mut plane, "PUT", &format!("/tags/{encoded}"), json!({"tags": {"team": "pets"}}));
     patch(&mut plane, &format!("/restapis/{api}"), &[("replace", "/name", json!("renamed"))]);
-    let exported = plane.export_files().unwrap();
+    let exported = plane.export_files(true).unwrap();
     let left_out = exported.left_out.join("\n");
     let name = format!("API {api} (renamed)");
     for line in [
@@ -237,12 +240,13 @@ fn what_files_cannot_hold_is_named() {
         format!("{name}: its name was mocked when {used} was deployed"),
         format!("{name}: resource /bare: it has no methods"),
         format!("{name}, deployment {unused}: no stage serves it"),
-        format!("{name}, stage prod: methodSettings */*"),
+        format!("{name}, stage prod: methodSettings */*: loggingLevel"),
+        format!("{name}, stage prod: methodSettings none/GET: it has no such method"),
         format!("{name}, stage prod: tag team"),
         format!("{name}, stage prod: tracingEnabled"),
         format!("{name}, stage prod: accessLogSettings.destinationArn arn:aws:logs"),
-        "(mobile)".into(),
-        "(gold) with its stages and 0 keys".into(),
+        "(mobile): customerId".into(),
+        "(gold): tag team".into(),
     ] {
         assert!(left_out.contains(&line), "`{line}` is not in:\n{left_out}");
     }
@@ -263,7 +267,7 @@ fn what_does_nothing_is_in_the_files() {
     let unanswered = Integration { integration_responses: BTreeMap::new(), ..mock() };
     add_method(&mut plane, &api, &root, "POST", unanswered);
     deploy(&mut plane, &api, Some("prod"));
-    let exported = plane.export_files().unwrap();
+    let exported = plane.export_files(true).unwrap();
     assert!(exported.files[0].1.contains("takesIdle = true"), "{}", exported.files[0].1);
     let serving = serving(&mut plane);
     assert_eq!(comparable(&api_files(&exported).files[0].api), comparable(&serving.apis[0]));
@@ -273,7 +277,7 @@ fn what_does_nothing_is_in_the_files() {
 fn an_api_without_stages_is_its_document() {
     let mut plane = control_plane();
     let api = mocked_api(&mut plane);
-    let exported = plane.export_files().unwrap();
+    let exported = plane.export_files(true).unwrap();
     assert_eq!(exported.files.len(), 1);
     assert_eq!(exported.files[0].0, format!("{api}.json"));
     let document: Value = serde_json::from_str(&exported.files[0].1).unwrap();
