@@ -2,6 +2,7 @@
 
 mod control_plane;
 mod files;
+mod quota;
 mod read;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use crate::issue::{Issue, Issues, Place};
 use crate::openapi::Account;
 
 pub use control_plane::ControlPlaneConfig;
+pub use quota::QuotaConfig;
 
 /// The configuration of a gateway process. `config/ringway.toml` describes each member; defaults are the same there
 /// and here, which a test holds.
@@ -57,6 +59,8 @@ pub struct ProcessConfig {
     pub path_addresses: bool,
     /// The AWS control plane.
     pub control_plane: ControlPlaneConfig,
+    /// What keys have used of their quotas.
+    pub quota: QuotaConfig,
 }
 
 /// Which driver moves the bytes.
@@ -150,6 +154,7 @@ impl Default for ProcessConfig {
             execute_api_suffix: "amazonaws.com".to_owned(),
             path_addresses: false,
             control_plane: ControlPlaneConfig::default(),
+            quota: QuotaConfig::default(),
         }
     }
 }
@@ -223,6 +228,8 @@ mod tests {
             credentials = "credentials"
             requestsPerSecond = 14
             burst = 15
+            [quota]
+            store = "data/usage.redb"
         "#;
         let config = parse(text, Path::new("etc/ringway.toml")).unwrap();
         let paths: Vec<_> = config.apis.iter().map(|pattern| pattern.path.clone()).collect();
@@ -260,6 +267,7 @@ mod tests {
                 requests_per_second: 14,
                 burst: 15,
             },
+            quota: QuotaConfig { store: "etc/data/usage.redb".into() },
         };
         assert_eq!(config, expected);
     }
@@ -270,6 +278,7 @@ mod tests {
         let config = parse("[controlPlane]\nlisten = \"127.0.0.1:9902\"\n", file).unwrap();
         assert!(config.apis.is_empty());
         assert_eq!(config.control_plane.store, PathBuf::from("ringway.redb"));
+        assert_eq!(config.quota.store, PathBuf::from("usage.redb"));
         assert_eq!(parse("[controlPlane]\nburst = 9\n", file).unwrap_err().len(), 1, "`apis` is missing");
     }
 }

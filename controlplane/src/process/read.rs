@@ -1,20 +1,21 @@
 //! The members of `ringway.toml`, one by one.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringway_core::limits::BODY_BYTES_MAX;
 
 use super::{
     AccessLog, AccessLogFormat, AccessLogTarget, ApiPattern, Driver, ProcessConfig, Upstream, control_plane,
+    quota,
 };
 use crate::api_file::beside;
 use crate::cursor::Cursor;
 use crate::domain_name::is_host;
 use crate::issue::{Issues, quoted};
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "cores",
     "listen",
     "admin",
@@ -33,6 +34,7 @@ const KEYS: [&str; 18] = [
     "executeApiSuffix",
     "pathAddresses",
     "controlPlane",
+    "quota",
 ];
 const UPSTREAM_KEYS: [&str; 4] =
     ["connectionsMax", "idleTimeoutMillis", "waitQueueMax", "connectTimeoutMillis"];
@@ -58,6 +60,7 @@ pub(super) fn root(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut Proc
     admin(issues, root, config);
     driver(issues, root, config);
     control_plane::read(issues, root, &mut config.control_plane);
+    quota::read(issues, root, &mut config.quota);
     apis(issues, root, config);
     count(issues, root, "connectionsMax", 1, CONNECTIONS_MAX, &mut config.connections_max);
     millis(issues, root, "idleTimeoutMillis", &mut config.idle_timeout);
@@ -83,6 +86,17 @@ pub(super) fn root(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut Proc
     {
         config.path_addresses = on;
     }
+}
+
+/// A file, relative to the one that names it.
+pub(super) fn file(issues: &mut Issues<'_>, parent: &Cursor<'_>, key: &str) -> Option<PathBuf> {
+    let cursor = parent.get(key)?;
+    let text = issues.string(&cursor)?;
+    if Path::new(text).file_name().is_none() {
+        issues.at(&cursor, "expected the path of a file");
+        return None;
+    }
+    Some(beside(issues.file(), text))
 }
 
 fn count(issues: &mut Issues<'_>, parent: &Cursor<'_>, key: &str, least: u64, most: u64, into: &mut usize) {

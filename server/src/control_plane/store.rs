@@ -1,16 +1,15 @@
 //! What the control plane holds, on disk: one file, one table of rows as AWS shows them, one transaction for each request that
 //! changes something.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, TryLockError};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
-};
+use redb::backends::InMemoryBackend;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use ringway_controlplane::aws::Write;
+
+use crate::database::{self, IN_USE};
 
 /// Rows as JSON, by table and key.
 const ROWS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("rows");
@@ -20,11 +19,6 @@ const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 const FORMAT_KEY: &str = "format";
 /// Version of the tables and their rows.
 const FORMAT: u64 = 1;
-/// Memory for pages: everything is in memory as rows already.
-const CACHE_BYTES: usize = 8 * 1024 * 1024;
-
-const IN_USE: &str = "another process has it open, most likely a gateway; stop it first";
-
 /// The file. A process has it alone.
 pub(crate) struct Store {
     database: Database,
@@ -42,23 +36,13 @@ impl Store {
     }
 
     fn open_file(path: &Path) -> Result<Self, String> {
-        let text = |error: &dyn std::error::Error| error.to_string();
         // Values of API keys are in it.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| text(&error))?;
-        let is_new = file.metadata().map_err(|error| text(&error))?.len() == 0;
-        let backend = FileBackend::new(file).map_err(|error| text(&error))?;
-        let store = Self::of_backend(backend, path)?;
+        let (database, is_new) = database::open(path)?;
+        let store = Store { database, path: path.to_owned() };
         match is_new {
             true => {
-                store.begin().map_err(|error| text(&error))?;
-                sync_directory(path).map_err(|error| text(&error))?;
+                store.begin().map_err(|error| error.to_string())?;
+                database::sync_directory(path)?;
             }
             false => store.check_format()?,
         }
@@ -86,18 +70,9 @@ impl Store {
         let memory = InMemoryBackend::new();
         let copied = memory.set_len(bytes.len() as u64).and_then(|()| memory.write(0, &bytes));
         copied.map_err(|error| error.to_string())?;
-        let store = Self::of_backend(memory, path)?;
+        let store = Store { database: database::over(memory)?, path: path.to_owned() };
         store.check_format()?;
         Ok(store)
-    }
-
-    fn of_backend(backend: impl StorageBackend, path: &Path) -> Result<Self, String> {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-        let database = database.map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => IN_USE.to_owned(),
-            other => format!("it cannot be read: {other}"),
-        })?;
-        Ok(Store { database, path: path.to_owned() })
     }
 
     fn check_format(&self) -> Result<(), String> {
@@ -162,12 +137,6 @@ impl Store {
         }
         Ok(transaction.commit()?)
     }
-}
-
-/// Without it a new file may be gone after a power cut, however well it was written.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
 }
 
 #[cfg(test)]
