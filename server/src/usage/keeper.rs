@@ -44,6 +44,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// Lets go of the file.
+    pub(super) fn close(&mut self) {
+        self.store = None;
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.store.is_some()
     }

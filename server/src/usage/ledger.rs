@@ -190,6 +190,7 @@ impl Ledger {
             }
             Command::Finish(answer) => {
                 self.write_back(|_| true);
+                self.keeper.close();
                 let _ = answer.send(());
                 return false;
             }
@@ -421,3 +422,7 @@ impl Ledger {
 #[cfg(test)]
 #[path = "ledger_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "ledger_process_tests.rs"]
+mod process_tests;

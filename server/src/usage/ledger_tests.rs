@@ -14,13 +14,13 @@ use super::*;
 
 const DAY_MILLIS: u64 = SECONDS_OF_DAY as u64 * 1_000;
 /// 2023-11-14, a Tuesday.
-const TUESDAY: u64 = 19_675;
+pub(super) const TUESDAY: u64 = 19_675;
 
-fn settings(limit: u64, period: QuotaPeriod) -> QuotaSettings {
+pub(super) fn settings(limit: u64, period: QuotaPeriod) -> QuotaSettings {
     QuotaSettings { limit, offset: 0, period }
 }
 
-fn client(key: &str) -> Arc<Client> {
+pub(super) fn client(key: &str) -> Arc<Client> {
     Arc::new(Client {
         usage_plan_id: "plan".into(),
         api_key_id: key.into(),
@@ -31,13 +31,13 @@ fn client(key: &str) -> Arc<Client> {
 }
 
 /// A ledger that runs, and the time that it knows.
-struct Running {
-    usage: UsageHandle,
+pub(super) struct Running {
+    pub(super) usage: UsageHandle,
     now: Arc<AtomicU64>,
 }
 
 impl Running {
-    fn start(path: &Path, cores: usize, day: u64) -> Self {
+    pub(super) fn start(path: &Path, cores: usize, day: u64) -> Self {
         let now = Arc::new(AtomicU64::new(day * DAY_MILLIS));
         let clock = now.clone();
         let (mut ledger, usage) = Ledger::with_clock(path.to_owned(), Box::new(move || clock.load(Relaxed)));
@@ -56,7 +56,7 @@ impl Running {
     }
 
     /// Ends it as `kill -9` would.
-    fn crash(self) {
+    pub(super) fn crash(self) {
         self.usage.commands.send(Command::Crash).unwrap();
     }
 
@@ -65,7 +65,7 @@ impl Running {
     }
 
     /// As a core does: asks, waits, tries again. What is not answered in five seconds is a failure of the test.
-    fn take(&self, client: &Arc<Client>, settings: QuotaSettings) -> Taken {
+    pub(super) fn take(&self, client: &Arc<Client>, settings: QuotaSettings) -> Taken {
         let begin = Instant::now();
         loop {
             let period = self.period(settings);
@@ -81,7 +81,7 @@ impl Running {
     }
 
     /// Takes until nothing more is to be had, or `most`; how many.
-    fn take_all(&self, client: &Arc<Client>, settings: QuotaSettings, most: u64) -> u64 {
+    pub(super) fn take_all(&self, client: &Arc<Client>, settings: QuotaSettings, most: u64) -> u64 {
         let is_request = |_: &u64| matches!(self.take(client, settings), Taken::Request { .. });
         (0..most).take_while(is_request).count() as u64
     }
