@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::bench::arms::api_file;
 use crate::options::Options;
 use crate::process::{self, Scratch, Server};
 use crate::report::{Comparison, Report, Table, progress};
@@ -172,11 +173,7 @@ impl<'s> Gateway<'s> {
     ) -> Outcome<Self> {
         let (data, admin) = (process::free_address()?, process::free_address()?);
         scratch.write("quota.openapi.json", &document(backend.address))?;
-        let domain = "\n[[domainNames]]\ndomainName = \"*\"\n[[domainNames.basePathMappings]]\nbasePath = \"\"\n\
-                      restApiId = \"quota\"\nstage = \"live\"\n";
-        let api = format!(
-            "restApiId = \"quota\"\nbody = \"quota.openapi.json\"\n\n[[stages]]\nstageName = \"live\"\n{domain}"
-        );
+        let api = api_file("quota", "quota.openapi.json", "live", "(none)");
         scratch.write("quota-api.toml", &api)?;
         scratch.write("quota-usage.toml", &usage_file(sets))?;
         let configuration = format!(
