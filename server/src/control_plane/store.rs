@@ -37,15 +37,8 @@ impl Store {
 
     fn open_file(path: &Path) -> Result<Self, String> {
         // Values of API keys are in it.
-        let (database, is_new) = database::open(path)?;
-        let store = Store { database, path: path.to_owned() };
-        match is_new {
-            true => {
-                store.begin().map_err(|error| error.to_string())?;
-                database::sync_directory(path)?;
-            }
-            false => store.check_format()?,
-        }
+        let store = Store { database: database::open(path, begin)?, path: path.to_owned() };
+        store.check_format()?;
         Ok(store)
     }
 
@@ -81,14 +74,6 @@ impl Store {
             Some(other) => Err(format!("its format is {other}, and this version knows {FORMAT} only")),
             None => Err("it is not a store of Ringway, or its making was cut off".to_owned()),
         }
-    }
-
-    /// Writes what a new file says of itself.
-    fn begin(&self) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        transaction.open_table(ROWS)?;
-        transaction.open_table(ABOUT)?.insert(FORMAT_KEY, FORMAT)?;
-        Ok(transaction.commit()?)
     }
 
     fn format(&self) -> Result<Option<u64>, redb::Error> {
@@ -137,6 +122,14 @@ impl Store {
         }
         Ok(transaction.commit()?)
     }
+}
+
+/// Writes what a new file says of itself.
+fn begin(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(ROWS)?;
+    transaction.open_table(ABOUT)?.insert(FORMAT_KEY, FORMAT)?;
+    Ok(transaction.commit()?)
 }
 
 #[cfg(test)]

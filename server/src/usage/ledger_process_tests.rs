@@ -76,7 +76,7 @@ fn kills_never_exceed_the_quota() {
     let mut kills = 0;
     loop {
         let mut child = start("spends_until_it_is_killed", &store, "");
-        thread::sleep(Duration::from_millis(40 + 13 * (kills % 7)));
+        thread::sleep(Duration::from_millis(40 + 13 * (kills % 7) + kills));
         let _ = child.kill();
         child.wait().unwrap();
         let is_done = store.with_extension("done").exists();

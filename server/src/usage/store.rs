@@ -54,26 +54,12 @@ impl Store {
     }
 
     fn open_file(path: &Path) -> Result<Self, String> {
-        let (database, is_new) = database::open(path)?;
-        let store = Store { database, path: path.to_owned() };
-        if is_new {
-            store.begin().map_err(|error| error.to_string())?;
-            database::sync_directory(path)?;
-        }
+        let store = Store { database: database::open(path, begin)?, path: path.to_owned() };
         match store.format().map_err(|error| format!("it is not a usage store of Ringway: {error}"))? {
             Some(FORMAT) => Ok(store),
             Some(other) => Err(format!("its format is {other}, and this version knows {FORMAT} only")),
-            None => Err("it is not a usage store of Ringway, or its making was cut off".to_owned()),
+            None => Err("it is not a usage store of Ringway".to_owned()),
         }
-    }
-
-    /// Writes what a new file says of itself.
-    fn begin(&self) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        transaction.open_table(PERIODS)?;
-        transaction.open_table(DAYS)?;
-        transaction.open_table(ABOUT)?.insert(FORMAT_KEY, FORMAT)?;
-        Ok(transaction.commit()?)
     }
 
     fn format(&self) -> Result<Option<u64>, redb::Error> {
@@ -225,6 +211,15 @@ impl Store {
         *from = next;
         Ok(())
     }
+}
+
+/// Writes what a new file says of itself.
+fn begin(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(PERIODS)?;
+    transaction.open_table(DAYS)?;
+    transaction.open_table(ABOUT)?.insert(FORMAT_KEY, FORMAT)?;
+    Ok(transaction.commit()?)
 }
 
 /// Where pruning goes on.
