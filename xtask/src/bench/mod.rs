@@ -9,6 +9,8 @@ pub(crate) mod instructions;
 mod loadgen;
 mod offered;
 pub(crate) mod openloop;
+pub(crate) mod peers;
+mod policy;
 mod proxy;
 mod rest;
 mod revisions;
@@ -28,6 +30,11 @@ const BENCHES: &[Check] = &[
         name: "proxy",
         about: "the byte forwarder, Ringway, nginx and HAProxy side by side",
         run: proxy::run,
+    },
+    Check {
+        name: "policy",
+        about: "API keys, throttles, quotas and logs: the forwarder, Ringway without and with them, nginx, HAProxy and Envoy",
+        run: policy::run,
     },
     Check {
         name: "runtimes",
