@@ -20,6 +20,8 @@ pub(crate) const NGINX: Tool =
     Tool { program: "nginx", package: "nginx-light", why: "a peer to measure beside" };
 pub(crate) const HAPROXY: Tool =
     Tool { program: "haproxy", package: "haproxy", why: "a peer to measure beside" };
+pub(crate) const VARNISH: Tool =
+    Tool { program: "varnishd", package: "varnish", why: "a cache to measure beside" };
 pub(crate) const WRK: Tool = Tool { program: "wrk", package: "wrk", why: "load for tests and benches" };
 pub(crate) const VALGRIND: Tool =
     Tool { program: "valgrind", package: "valgrind", why: "counts the instructions of the hot functions" };

@@ -126,19 +126,28 @@ impl Site {
             .scratch
             .write("bench.toml", &api_file("benchmarks", "bench.openapi.json", "bench", "(none)"))?;
         self.scratch.write("bench.openapi.json", &self.openapi())?;
-        let gateway = self.serve(name, program, &[&api], Some(self.proxy_core), "")?;
+        let gateway = self.serve(name, program, &[&api], Some(self.proxy_core), &Process::default())?;
         Ok(Arm::new(name, gateway.server, Some(gateway.log)))
+    }
+
+    /// As [`Site::start_configured`], without an access log.
+    pub(crate) fn start_unlogged(&self, name: &str, api: &Path) -> Outcome<Arm> {
+        let program = Command::new(self.binaries.join("ringway"));
+        let process = Process { is_logged: false, ..Process::default() };
+        let gateway = self.serve(name, &program, &[api], Some(self.proxy_core), &process)?;
+        Ok(Arm::new(name, gateway.server, None))
     }
 
     /// `ringway serve` with these API files, on `core` or on all.
     pub(crate) fn start_gateway(&self, apis: &[&Path], core: Option<usize>) -> Outcome<Gateway> {
-        self.serve("ringway", &Command::new(self.binaries.join("ringway")), apis, core, "")
+        self.serve("ringway", &Command::new(self.binaries.join("ringway")), apis, core, &Process::default())
     }
 
-    /// As [`Site::start_ringway`], with this API file and these lines more of the process's own.
+    /// As [`Site::start_ringway`], with this API file and these settings of the process besides.
     pub(crate) fn start_configured(&self, name: &str, api: &Path, lines: &str) -> Outcome<Arm> {
         let program = Command::new(self.binaries.join("ringway"));
-        let gateway = self.serve(name, &program, &[api], Some(self.proxy_core), lines)?;
+        let process = Process { lines, ..Process::default() };
+        let gateway = self.serve(name, &program, &[api], Some(self.proxy_core), &process)?;
         Ok(Arm::new(name, gateway.server, Some(gateway.log)))
     }
 
@@ -148,7 +157,7 @@ impl Site {
         program: &Command,
         apis: &[&Path],
         core: Option<usize>,
-        lines: &str,
+        process: &Process<'_>,
     ) -> Outcome<Gateway> {
         let (address, admin) = (process::free_address()?, process::free_address()?);
         // Not beside the configuration, which is watched.
@@ -166,14 +175,15 @@ connectionsMax = 19000
 idleTimeoutMillis = 3600000
 {lines}
 [accessLog]
-path = "{log}"
+path = "{target}"
 format = "json"
 
 [upstream]
 connectionsMax = 9500
 "#,
             driver = self.driver,
-            log = log.display()
+            lines = process.lines,
+            target = if process.is_logged { log.display().to_string() } else { "off".to_owned() },
         );
         let path = self.scratch.write(&format!("{name}.toml"), &configuration)?;
         let mut command = Command::new(program.get_program());
@@ -231,6 +241,20 @@ connectionsMax = 9500
             }
         });
         document.to_string()
+    }
+}
+
+/// What one process is told that others are not.
+struct Process<'a> {
+    /// Settings besides those of all.
+    lines: &'a str,
+    /// Whether it has an access log.
+    is_logged: bool,
+}
+
+impl Default for Process<'_> {
+    fn default() -> Self {
+        Process { lines: "", is_logged: true }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ab;
 pub(crate) mod arms;
+mod cache;
 mod compared;
 mod driver_ablation;
 mod generators;
@@ -35,6 +36,11 @@ const BENCHES: &[Check] = &[
         name: "policy",
         about: "API keys, throttles, quotas and logs: the forwarder, Ringway without and with them, nginx, HAProxy and Envoy",
         run: policy::run,
+    },
+    Check {
+        name: "cache",
+        about: "hits of 1 KiB and 100 KiB: Ringway's stage cache, nginx's proxy_cache and Varnish",
+        run: cache::run,
     },
     Check {
         name: "runtimes",

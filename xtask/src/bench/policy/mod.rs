@@ -27,7 +27,7 @@ const RATIOS: &[(&str, f64)] =
 const MANY_COST: f64 = 0.03;
 /// What each arm does, said above the tables.
 const ABOUT: &str = "\
-plain: ringway with its access log and metrics; ringway: an API key, throttles of plan, plan's method, stage and account, and a quota besides;
+plain: ringway with its access log and metrics; ringway: an API key, throttles of plan, plan's method, stage and account, and a quota;
 million: as ringway, with a million keys; nginx: map of keys, limit_req by key; haproxy: map of keys, stick table of rates by key;
 envoy: api_key_auth, local_ratelimit by key. All log JSON: nginx with buffer=64k flush=1s, haproxy by its ring buffer to a TCP sink";
 
