@@ -151,6 +151,17 @@ impl Site {
         Ok(Arm::new(name, gateway.server, Some(gateway.log)))
     }
 
+    /// As [`Site::start_gateway`], with these settings of the process besides.
+    pub(crate) fn start_gateway_with(
+        &self,
+        apis: &[&Path],
+        core: Option<usize>,
+        lines: &str,
+    ) -> Outcome<Gateway> {
+        let process = Process { lines, ..Process::default() };
+        self.serve("ringway", &Command::new(self.binaries.join("ringway")), apis, core, &process)
+    }
+
     fn serve(
         &self,
         name: &str,

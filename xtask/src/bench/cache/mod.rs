@@ -19,8 +19,8 @@ const OBJECTS: &[(&str, &str)] = &[("/bytes/1024", "1_kib"), ("/bytes/102400", "
 /// Requests per processor second, as a multiple of each peer's.
 const RATIO: f64 = 1.3;
 const ABOUT: &str = "\
-ringway: the cache of a stage; nginx: proxy_cache in memory (tmpfs), sendfile, open_file_cache; varnish: malloc storage, one pool of threads.
-No access logs; varnish keeps its log in shared memory, which cannot be turned off. Each arm asked its origin once for each object";
+ringway: the cache of a stage; nginx: proxy_cache on tmpfs, sendfile, open_file_cache; varnish: malloc storage, one pool of threads.
+No access logs; varnish keeps its own in shared memory always. Each arm asked its origin once for each object";
 
 /// Measures and judges.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
