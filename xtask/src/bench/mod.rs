@@ -16,7 +16,7 @@ mod proxy;
 mod rest;
 mod revisions;
 mod runtimes;
-mod slices;
+pub(crate) mod slices;
 mod truth;
 mod vtl;
 pub(crate) mod wrk;

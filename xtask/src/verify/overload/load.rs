@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::site::{PLANS, Plans, Work, key};
+use super::site::{ANSWER_BYTES, PLANS, Plans, Work, key};
 use crate::bench::arms::Site;
 use crate::process::{self, Server};
 use crate::report::number;
@@ -27,7 +27,7 @@ pub(super) struct Load {
 #[derive(Debug)]
 pub(super) struct Ran {
     connections: usize,
-    /// Requests that were sent, per second.
+    /// Requests per second that were due; in a closed loop, that were sent.
     pub(super) offered: f64,
     /// Right answers per second.
     pub(super) goodput: f64,
@@ -42,11 +42,16 @@ pub(super) struct Ran {
     /// Shares of the requests of each plan that were answered right.
     pub(super) served: [f64; 2],
     /// Share of its core that the gateway used.
-    core: f64,
+    pub(super) core: f64,
+    /// Share of one core that other processes used.
+    pub(super) others: f64,
     /// Whether the load kept up.
     valid: bool,
 }
 
+/// Seconds that are left out at the beginning. Not ringload's own warm-up: under overload its requests would be those that are served
+/// first, in the time that is measured, and count for nothing.
+const WARM_UP: u32 = 1;
 /// What a gateway may say instead of an answer.
 const REFUSALS: [&str; 2] = ["429", "503"];
 
@@ -54,10 +59,12 @@ impl Load {
     fn plan(&self) -> String {
         let rate = self.rate.map(|rate| format!("rate = {rate:.0}\n")).unwrap_or_default();
         let mut text = format!(
-            "target = \"http://{}\"\nduration = \"{}s\"\nwarmup = \"1s\"\n{rate}connections = {}\nthreads = 1\n",
-            self.target, self.seconds, self.connections
+            "target = \"http://{}\"\nduration = \"{}s\"\n{rate}connections = {}\nthreads = 1\n",
+            self.target,
+            self.seconds + WARM_UP,
+            self.connections
         );
-        let expect = format!("{{ status = 200, body_length = {} }}", self.work.answer_bytes());
+        let expect = format!("{{ status = 200, body_length = {} }}", ANSWER_BYTES);
         for (name, _, weight) in PLANS {
             let headers = match self.plans {
                 Plans::None => String::new(),
@@ -79,26 +86,41 @@ impl Load {
         let mut command = std::process::Command::new(site.binaries.join("ringload"));
         command.args(["run", "--quiet", "--allow-failures", "--plan"]).arg(plan).arg("--json").arg(&file);
         let spelled = cargo::spell(&command);
-        let (start, before) = (Instant::now(), host::cpu(&gateway.pids()));
+        let all = [gateway.pids(), site.backend.pids()].concat();
+        let ours = || host::cpu(&all).nanos + host::own_cpu();
+        let (start, before, ours_before, busy_before) =
+            (Instant::now(), host::cpu(&gateway.pids()), ours(), host::busy());
         let output = process::pinned(&command, Some(site.load_core))
             .output()
             .map_err(|error| format!("{spelled}: {error}"))?;
-        let used = host::cpu(&gateway.pids()).since(before).nanos as f64 / start.elapsed().as_nanos() as f64;
+        let (used, others) = (
+            host::cpu(&gateway.pids()).since(before).nanos,
+            (host::busy() - busy_before).saturating_sub(ours() - ours_before),
+        );
+        let elapsed = start.elapsed().as_nanos() as f64;
+        let (core, others) = (used as f64 / elapsed, others as f64 / elapsed);
         // 2: the load did not keep up; its report says so.
         if !matches!(output.status.code(), Some(0 | 2)) {
             let said = String::from_utf8_lossy(&output.stderr);
             return Err(format!("`{spelled}` failed ({}): {said}", output.status));
         }
         let text = std::fs::read_to_string(&file).map_err(|error| format!("{spelled}: {error}"))?;
-        let ran = serde_json::from_str(&text).ok().and_then(|report| self.read(&report, used));
+        let ran = serde_json::from_str(&text).ok().and_then(|report| self.read(&report, core, others));
         ran.ok_or_else(|| format!("{spelled} wrote no report: {text}"))
     }
 
-    fn read(&self, report: &Value, core: f64) -> Option<Ran> {
+    fn read(&self, report: &Value, core: f64, others: f64) -> Option<Ran> {
         let counts = &report["counts"];
         let seconds = report["run"]["seconds"].as_f64()?;
-        let (sent, ok, failed) =
-            (counts["sent"].as_u64()?, counts["ok"].as_u64()?, counts["failed"].as_u64()?);
+        let failed = counts["failed"].as_u64()?;
+        let offered =
+            if self.rate.is_some() { counts["intended"].as_u64()? } else { counts["sent"].as_u64()? };
+        let series = report["series"].as_array()?;
+        let measured = series.iter().filter(|second| {
+            let second = second["second"].as_i64().unwrap_or(-1);
+            (i64::from(WARM_UP)..i64::from(WARM_UP + self.seconds)).contains(&second)
+        });
+        let ok: u64 = measured.filter_map(|second| second["ok"].as_u64()).sum();
         let refused: u64 = REFUSALS.iter().filter_map(|status| counts["statuses"][status].as_u64()).sum();
         let service = &report["latency"]["service"];
         let served = PLANS.map(|(name, _, _)| {
@@ -108,8 +130,8 @@ impl Load {
         });
         Some(Ran {
             connections: self.connections,
-            offered: sent as f64 / seconds,
-            goodput: ok as f64 / seconds,
+            offered: offered as f64 / seconds,
+            goodput: ok as f64 / f64::from(self.seconds),
             refused: refused as f64 / seconds,
             broken: failed.saturating_sub(refused),
             p50: service["p50"].as_f64()?,
@@ -117,6 +139,7 @@ impl Load {
             max: service["max"].as_f64()?,
             served: [served[0]?, served[1]?],
             core,
+            others,
             valid: report["valid"].as_bool()?,
         })
     }
@@ -167,7 +190,7 @@ mod tests {
 
     fn load(rate: Option<f64>) -> Load {
         let target = "127.0.0.1:80".parse().unwrap();
-        Load { target, work: Work::Proxy, plans: Plans::Two, connections: 8, rate, seconds: 2 }
+        Load { target, work: Work::Mapped, plans: Plans::Two, connections: 8, rate, seconds: 2 }
     }
 
     #[test]
@@ -182,16 +205,19 @@ mod tests {
     fn what_is_refused_is_not_broken() {
         let kind = |name, ok, failed| json!({ "name": name, "ok": ok, "failed": failed });
         let report = json!({
-            "run": { "seconds": 2.0 },
+            "run": { "seconds": 3.0 },
             "valid": false,
-            "counts": { "sent": 100, "ok": 40, "failed": 60, "statuses": { "200": 40, "503": 50, "429": 5, "500": 5 } },
+            "series": [{ "second": 0, "ok": 100 }, { "second": 1, "ok": 15 }, { "second": 2, "ok": 25 }, { "second": 3, "ok": 9 }],
+            "counts": { "intended": 300, "sent": 150, "ok": 40, "failed": 60, "statuses": { "200": 40, "503": 50, "429": 5, "500": 5 } },
             "latency": { "service": { "p50": 1.0, "p99": 2.0, "max": 3.0 } },
             "requests": [kind("second", 20, 60), kind("first", 20, 0)],
         });
-        let ran = load(None).read(&report, 0.5).unwrap();
+        let ran = load(None).read(&report, 0.5, 0.0).unwrap();
         assert_eq!((ran.broken, ran.valid), (5, false));
-        assert!((ran.goodput - 20.0).abs() < 1e-9 && (ran.refused - 27.5).abs() < 1e-9);
+        assert!((ran.goodput - 20.0).abs() < 1e-9 && (ran.refused - 55.0 / 3.0).abs() < 1e-9);
+        assert!((ran.offered - 50.0).abs() < 1e-9);
+        assert!((load(Some(100.0)).read(&report, 0.5, 0.0).unwrap().offered - 100.0).abs() < 1e-9);
         assert!((ran.served[0] - 1.0).abs() < 1e-9 && (ran.served[1] - 0.25).abs() < 1e-9);
-        assert!(load(None).read(&json!({}), 0.0).is_none());
+        assert!(load(None).read(&json!({}), 0.0, 0.0).is_none());
     }
 }
