@@ -4,6 +4,7 @@ mod control_plane;
 mod driver_faults;
 mod fuzz;
 pub(crate) mod memory;
+mod overload;
 mod quota;
 mod reload;
 pub(crate) mod rest;
@@ -32,6 +33,11 @@ const CHECKS: &[Check] = &[
         name: "memory",
         about: "memory of idle, slow and unread connections, beside nginx",
         run: memory::run,
+    },
+    Check {
+        name: "overload",
+        about: "three times the load that a core can serve: what is left of its peak, and for whom",
+        run: overload::run,
     },
     Check {
         name: "reload",
