@@ -151,6 +151,7 @@ fn core_settings(process: &ProcessConfig) -> CoreSettings {
         upstream_wait_queue_max: process.upstream.wait_queue_max,
         upstream_idle_timeout_nanos: nanos(process.upstream.idle_timeout),
         connect_timeout_nanos: nanos(process.upstream.connect_timeout),
+        queue_time_nanos: nanos(process.queue_time),
         ..CoreSettings::default()
     }
 }

@@ -47,7 +47,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// A counter of [`CoreCounters`] by its name, its help and where it is.
 type PerCore = (&'static str, &'static str, fn(&CoreCounters) -> &Counter);
 
-const PER_CORE_COUNTERS: [PerCore; 17] = [
+const PER_CORE_COUNTERS: [PerCore; 18] = [
     ("ringway_core_requests_total", "Requests that began, by core: the balance between cores.", |c| {
         &c.requests
     }),
@@ -81,6 +81,7 @@ const PER_CORE_COUNTERS: [PerCore; 17] = [
     ("ringway_throttled_requests_total", "Requests that a throttle or a concurrency limit refused.", |c| {
         &c.throttled
     }),
+    ("ringway_shed_requests_total", "Requests that had waited too long for their core.", |c| &c.shed),
     ("ringway_quota_exceeded_requests_total", "Requests beyond the quota of their usage plan.", |c| {
         &c.quota_exceeded
     }),

@@ -63,6 +63,8 @@ pub struct ProcessConfig {
     pub execute_api_suffix: String,
     /// Whether hosts that name no API take `/restapis/{restApiId}/{stage}/_user_request_/…`.
     pub path_addresses: bool,
+    /// How long a request may wait for its core; zero: however long.
+    pub queue_time: Duration,
     /// Whether answers to requests with API keys tell what is left of their limits.
     pub rate_limit_headers: bool,
     /// The AWS control plane.
@@ -163,6 +165,7 @@ impl Default for ProcessConfig {
             account_id: "000000000000".to_owned(),
             execute_api_suffix: "amazonaws.com".to_owned(),
             path_addresses: false,
+            queue_time: Duration::from_millis(500),
             rate_limit_headers: false,
             control_plane: ControlPlaneConfig::default(),
             quota: QuotaConfig::default(),
@@ -248,6 +251,7 @@ mod tests {
             executeApiSuffix = "example.org"
             pathAddresses = true
             rateLimitHeaders = true
+            queueTimeMillis = 18
             [controlPlane]
             listen = "127.0.0.1:13"
             store = "data/apis.redb"
@@ -290,6 +294,7 @@ mod tests {
             execute_api_suffix: "example.org".into(),
             path_addresses: true,
             rate_limit_headers: true,
+            queue_time: Duration::from_millis(18),
             control_plane: ControlPlaneConfig {
                 listen: Some("127.0.0.1:13".parse().unwrap()),
                 store: "etc/data/apis.redb".into(),

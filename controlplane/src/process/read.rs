@@ -15,7 +15,7 @@ use crate::cursor::Cursor;
 use crate::domain_name::is_host;
 use crate::issue::{Issues, quoted};
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "cores",
     "listen",
     "admin",
@@ -36,6 +36,7 @@ const KEYS: [&str; 22] = [
     "executeApiSuffix",
     "pathAddresses",
     "rateLimitHeaders",
+    "queueTimeMillis",
     "controlPlane",
     "quota",
 ];
@@ -60,6 +61,11 @@ pub(super) fn root(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut Proc
     usage(issues, root, config);
     account(issues, root, config);
     count(issues, root, "connectionsMax", 1, CONNECTIONS_MAX, &mut config.connections_max);
+    if let Some(cursor) = root.get("queueTimeMillis")
+        && let Some(millis) = issues.integer(&cursor, 0, MILLIS_MAX)
+    {
+        config.queue_time = Duration::from_millis(millis);
+    }
     millis(issues, root, "idleTimeoutMillis", &mut config.idle_timeout);
     millis(issues, root, "headTimeoutMillis", &mut config.head_timeout);
     millis(issues, root, "drainTimeoutMillis", &mut config.drain_timeout);

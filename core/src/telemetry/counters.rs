@@ -148,6 +148,8 @@ pub struct CoreCounters {
     pub quota_exceeded: Counter,
     /// Requests refused because their quota could not be made durable.
     pub quota_unavailable: Counter,
+    /// Requests refused because they had waited too long for their core.
+    pub shed: Counter,
     /// Access-log lines dropped because the writer was behind.
     pub log_dropped: Counter,
     /// Generation of the snapshot this core serves.
@@ -180,6 +182,7 @@ impl Default for CoreCounters {
             throttled: Counter::default(),
             quota_exceeded: Counter::default(),
             quota_unavailable: Counter::default(),
+            shed: Counter::default(),
             log_dropped: Counter::default(),
             generation: Counter::default(),
         }

@@ -10,6 +10,7 @@ mod reload;
 pub(crate) mod rest;
 mod sanitizers;
 mod sim;
+mod throttle;
 mod timeout;
 
 use std::process::ExitCode;
@@ -78,6 +79,11 @@ const CHECKS: &[Check] = &[
         name: "quota",
         about: "1,000 kill -9 while quotas are spent: never one over, at most a lease of each core under (--rounds N)",
         run: quota::run,
+    },
+    Check {
+        name: "throttle",
+        about: "throttles admit rate × time + burst, on 1 to 16 simulated cores and 2 real ones (--only simulated|real)",
+        run: throttle::run,
     },
     Check { name: "fuzz", about: "each fuzz target for five minutes (--seconds N)", run: fuzz::run },
 ];
