@@ -1,5 +1,6 @@
 //! The gateway itself on two cores, with more requests than its throttle admits: all of them on one core, on both, and on another core
 //! every second.
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
