@@ -14,6 +14,7 @@ mod external;
 mod headers;
 mod hostile_bodies;
 mod leaving;
+mod limits;
 mod proxying;
 mod reload;
 mod stale;

@@ -76,6 +76,8 @@ pub(crate) struct Setup {
     pub(crate) apis: &'static [&'static str],
     /// Further arguments of `ringway serve`.
     pub(crate) arguments: Vec<String>,
+    /// Usage plans and API keys, if any.
+    pub(crate) usage: String,
 }
 
 impl Setup {
@@ -89,6 +91,7 @@ impl Setup {
             log_format: "json".into(),
             apis: &["api.toml"],
             arguments: Vec::new(),
+            usage: String::new(),
         }
     }
 
@@ -111,6 +114,12 @@ impl Setup {
     /// Serves no API files.
     pub(crate) fn no_files(mut self) -> Self {
         self.apis = &[];
+        self
+    }
+
+    /// Adds a file of usage plans and API keys.
+    pub(crate) fn usage(mut self, text: &str) -> Self {
+        self.usage = text.to_owned();
         self
     }
 
@@ -182,7 +191,11 @@ struct Running {
 impl Gateway {
     fn start(setup: Setup) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let Setup { driver, cores, document, process, log_format, apis, arguments } = setup;
+        let Setup { driver, cores, document, mut process, log_format, apis, arguments, usage } = setup;
+        if !usage.is_empty() {
+            fs::write(directory.path().join("usage.toml"), usage).unwrap();
+            process = format!("usage = [\"usage.toml\"]\n{process}");
+        }
         write_api(directory.path(), &document);
         let text = format!(
             "listen = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\ncores = {cores}\napis = {apis:?}\n{process}\n\
