@@ -24,7 +24,9 @@ pub use operation::{Body, Operation};
 pub use state::State;
 pub use table::Write;
 
-use ringway_core::model::ThrottleSettings;
+use std::sync::Arc;
+
+use ringway_core::model::{Api, ThrottleSettings};
 
 use call::Call;
 use ids::Ids;
@@ -108,6 +110,11 @@ impl ControlPlane {
     /// Says what of the row cannot be read.
     pub fn load(&mut self, table: &str, key: &str, value: &[u8]) -> Result<(), String> {
         self.state.load(table, key, value)
+    }
+
+    /// Tells it what API files have: usage plans may name their stages. APIs of its own may be among them.
+    pub fn set_elsewhere<'a>(&mut self, apis: impl IntoIterator<Item = &'a Arc<Api>>) {
+        self.state.elsewhere = apis.into_iter().map(|api| (api.id.clone(), api.clone())).collect();
     }
 
     /// What it holds.
