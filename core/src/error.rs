@@ -7,6 +7,14 @@ pub enum GatewayError {
     MissingAuthenticationToken,
     /// No API answers this host, base path or stage (tables.md §12.3).
     Forbidden,
+    /// No API key, an unknown or disabled one, or one whose plans do not have this stage (tables.md §9.6).
+    InvalidApiKey,
+    /// A throttle of the usage plan, the method or the account has no token left (tables.md §9.6).
+    Throttled,
+    /// The quota of the usage plan is used up (tables.md §9.6).
+    QuotaExceeded,
+    /// What is left of a quota could not be made durable: the quota holds, and nothing passes.
+    QuotaUnavailable,
     /// A required parameter is missing or blank.
     BadRequestParameters,
     /// The body does not fit its model, or cannot be read as what a template needs.
@@ -87,6 +95,23 @@ impl GatewayError {
             GatewayError::Forbidden => {
                 ("ACCESS_DENIED", 403, "Forbidden", "ForbiddenException", Fault::Client, false)
             }
+            GatewayError::InvalidApiKey => {
+                ("INVALID_API_KEY", 403, "Forbidden", "ForbiddenException", Fault::Client, false)
+            }
+            GatewayError::Throttled => {
+                ("THROTTLED", 429, "Too Many Requests", "TooManyRequestsException", Fault::Client, false)
+            }
+            GatewayError::QuotaExceeded => {
+                ("QUOTA_EXCEEDED", 429, "Limit Exceeded", "LimitExceededException", Fault::Client, false)
+            }
+            GatewayError::QuotaUnavailable => (
+                "DEFAULT_5XX",
+                503,
+                "Service Unavailable",
+                "ServiceUnavailableException",
+                Fault::Gateway,
+                false,
+            ),
             GatewayError::BadRequestParameters => (
                 "BAD_REQUEST_PARAMETERS",
                 400,

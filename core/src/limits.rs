@@ -40,6 +40,12 @@ pub const TRAILER_BYTES_MAX: usize = 4_096;
 /// Path parameters of a resource. More: the API is refused when it is compiled. Ours: they live in a fixed array.
 pub const PATH_PARAMETERS_MAX: usize = 16;
 
+/// Bytes of an API key (AWS: 20 to 128). A longer one is no key: 403.
+pub const API_KEY_BYTES_MAX: usize = 128;
+
+/// Nanoseconds that a request waits for a part of its quota to be made durable. Longer: 503. Ours: a disk answers in milliseconds.
+pub const QUOTA_WAIT_NANOS_MAX: u64 = 2_000_000_000;
+
 /// Bytes of a host name (RFC 1035 §2.3.4). A longer `Host` matches only the domain `*`.
 pub const HOST_BYTES_MAX: usize = 255;
 

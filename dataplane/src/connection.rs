@@ -166,6 +166,7 @@ impl<R: Runtime> Connection<R> {
         let mut exchange = Exchange::new(&input, head, &mut scratch.answer, core.next_id());
         exchange.source_ip = &self.source_ip.text[..self.source_ip.len as usize];
         exchange.unix_millis = core.unix_millis(started);
+        exchange.now = started;
         exchange.close |= core.draining.get();
         exchange.body_pending = after_body.is_none();
         exchange.integration_request = Buf::with_capacity(SMALL).into_vec();

@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crossbeam::channel::Sender;
 use ringway_core::http1::{HeadLimits, RequestHead, ResponseHead, Scan};
 use ringway_core::ids::{IdSource, RequestId};
+use ringway_core::limit::{CoreLimits, QuotaRequest};
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
 use ringway_core::telemetry::explanations::Explanations;
@@ -54,6 +56,8 @@ pub struct CoreHost {
     pub log: LogSink,
     /// Which requests an operator wants explained.
     pub explanations: Arc<Explanations>,
+    /// Who makes quotas durable; full: a request is refused. `None`: nobody does, and nothing that has a quota passes.
+    pub quota_requests: Option<Sender<QuotaRequest>>,
     /// Where messages come from.
     pub mailbox: Mailbox<CoreMessage>,
     /// Counted up when the core listens.
@@ -83,6 +87,9 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) clock: RefCell<WallClock>,
     pub(crate) log: RefCell<LogSink>,
     pub(crate) explanations: Arc<Explanations>,
+    /// What it holds of throttles.
+    pub(crate) limits: CoreLimits,
+    pub(crate) quota_requests: Option<Sender<QuotaRequest>>,
     publisher: Arc<Publisher>,
     generation: Cell<u64>,
     adopted: RefCell<Rc<Adopted<R>>>,
@@ -174,6 +181,8 @@ impl<R: Runtime> Core<R> {
             draining: Cell::new(false),
             log: RefCell::new(host.log),
             explanations: host.explanations,
+            limits: CoreLimits::default(),
+            quota_requests: host.quota_requests,
             publisher: host.publisher,
             generation: Cell::new(generation),
             adopted: RefCell::new(Rc::new(Adopted::new(snapshot, None, &host.counters))),

@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use ringway_core::error::{GatewayError, IntegrationFault};
 use ringway_core::http1::{HeadLimits, HeaderId, Method, Parsed, Scan, Version, encode, parse_response};
+use ringway_core::limit::{CoreLimits, QuotaRequest};
 use ringway_core::limits::INTERIM_RESPONSES_MAX;
 use ringway_core::pipeline::{Env, Exchange, encode_integration_request};
 use ringway_core::snapshot::HttpCall;
@@ -22,6 +23,9 @@ use crate::gather::{self, Share};
 use crate::request_body::{RequestBody, UploadError, Upstream, upload};
 use crate::upstream::Lease;
 use crate::watch::{Cut, watch};
+
+/// How long a request waits before it looks again for its quota.
+const PAUSE_NANOS: u64 = 1_000_000;
 
 /// A body that is still being sent while the answer comes: only requests whose body was not all there have one.
 pub(crate) struct Upload<'a, R: Runtime> {
@@ -70,6 +74,21 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
     #[inline]
     fn date_line(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.core.clock.borrow_mut().date_line());
+    }
+
+    #[inline]
+    fn limits(&self) -> Option<&CoreLimits> {
+        Some(&self.core.limits)
+    }
+
+    fn ask_for_quota(&self, request: QuotaRequest) -> bool {
+        self.core.quota_requests.as_ref().is_some_and(|requests| requests.try_send(request).is_ok())
+    }
+
+    async fn pause(&self) -> u64 {
+        let runtime = &self.core.runtime;
+        runtime.wheel().sleep_until(runtime.now() + PAUSE_NANOS).await;
+        runtime.now()
     }
 
     async fn read_body(&self, exchange: &mut Exchange<'_>, nanos: u64) -> Result<Vec<u8>, GatewayError> {

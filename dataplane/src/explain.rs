@@ -24,9 +24,9 @@ fn claim_of_stage<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &mut Exchange<
 }
 
 /// Serves and relays as usual, and hands the log in. Allocates: this is for the requests that are explained, and no other.
-pub(crate) async fn serve<R: Runtime>(
-    env: &ExchangeEnv<'_, R>,
-    exchange: &mut Exchange<'_>,
+pub(crate) async fn serve<'a, R: Runtime>(
+    env: &ExchangeEnv<'a, R>,
+    exchange: &mut Exchange<'a>,
     claim: Claim,
 ) -> Relayed {
     let snapshot = &env.adopted.snapshot;

@@ -104,6 +104,7 @@ mod tests {
             deployment_id: None,
             domain_name: b"",
             account_id: "",
+            api_key_id: None,
             error_message: None,
             error_response_type: None,
             validation_error: None,

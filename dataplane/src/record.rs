@@ -30,12 +30,27 @@ pub(crate) fn finish<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'
     if exchange.response_is_invalid {
         env.core.counters.invalid_responses.add(1);
     }
+    if let Some(error) = exchange.error {
+        refused(&env.core.counters, error);
+    }
     count(&env.core.counters, snapshot, exchange, times, (called != 0).then_some(integration));
     if env.core.log.borrow().is_on() {
         log(env, snapshot, exchange, times, (called != 0).then_some(integration));
     }
     #[cfg(feature = "planted-slowdown")]
     crate::planted::slow_down();
+}
+
+/// Counts what limits have refused.
+#[cold]
+fn refused(counters: &CoreCounters, error: GatewayError) {
+    match error {
+        GatewayError::InvalidApiKey => counters.invalid_api_keys.add(1),
+        GatewayError::Throttled => counters.throttled.add(1),
+        GatewayError::QuotaExceeded => counters.quota_exceeded.add(1),
+        GatewayError::QuotaUnavailable => counters.quota_unavailable.add(1),
+        _ => {}
+    }
 }
 
 fn count(
@@ -109,6 +124,7 @@ fn log<R: Runtime>(
         deployment_id: stage.map(|stage| &*stage.deployment_id),
         domain_name: without_port(exchange.host()),
         account_id: &snapshot.account_id,
+        api_key_id: exchange.api_key.map(|key| &*key.id),
         error_message: response.map(|_| exchange.error_message()),
         validation_error: exchange.error_detail.as_ref().map(|detail| &*detail.validation_error_string),
         is_canary: stage.is_some_and(|stage| stage.is_canary),

@@ -204,6 +204,7 @@ async fn start(
         counters: counters.clone(),
         rings: rings.clone(),
         explanations: explanations.clone(),
+        quota_requests: None,
     };
     let (cores, listeners) = Cores::start(plan, sinks).await?;
     if !apart {

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam::channel::Sender;
+use ringway_core::limit::QuotaRequest;
 use ringway_core::snapshot::publish::Publisher;
 use ringway_core::telemetry::counters::CoreCounters;
 use ringway_core::telemetry::explanations::Explanations;
@@ -38,6 +40,8 @@ pub(crate) struct CorePlan {
     /// Of each core's ring.
     pub(crate) rings: Vec<Arc<RingCounters>>,
     pub(crate) explanations: Arc<Explanations>,
+    /// Who makes quotas durable.
+    pub(crate) quota_requests: Option<Sender<QuotaRequest>>,
 }
 
 /// The running cores.
@@ -68,6 +72,7 @@ impl Cores {
                 settings: plan.settings.clone(),
                 publisher: plan.publisher.clone(),
                 counters: plan.counters[index].clone(),
+                quota_requests: plan.quota_requests.clone(),
                 log,
                 explanations: plan.explanations.clone(),
                 mailbox,

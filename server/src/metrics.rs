@@ -43,7 +43,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// A counter of [`CoreCounters`] by its name, its help and where it is.
 type PerCore = (&'static str, &'static str, fn(&CoreCounters) -> &Counter);
 
-const PER_CORE_COUNTERS: [PerCore; 13] = [
+const PER_CORE_COUNTERS: [PerCore; 17] = [
     ("ringway_core_requests_total", "Requests that began, by core: the balance between cores.", |c| {
         &c.requests
     }),
@@ -70,6 +70,18 @@ const PER_CORE_COUNTERS: [PerCore; 13] = [
     }),
     ("ringway_upstream_retries_total", "Requests sent again because a kept connection was stale.", |c| {
         &c.upstream_retries
+    }),
+    ("ringway_invalid_api_keys_total", "Requests without an API key that opens the stage.", |c| {
+        &c.invalid_api_keys
+    }),
+    ("ringway_throttled_requests_total", "Requests that a throttle or a concurrency limit refused.", |c| {
+        &c.throttled
+    }),
+    ("ringway_quota_exceeded_requests_total", "Requests beyond the quota of their usage plan.", |c| {
+        &c.quota_exceeded
+    }),
+    ("ringway_quota_unavailable_requests_total", "Requests whose quota could not be made durable.", |c| {
+        &c.quota_unavailable
     }),
     ("ringway_upstream_queue_full_total", "Requests refused because the wait queue was full.", |c| {
         &c.upstream_queue_full

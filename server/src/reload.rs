@@ -329,7 +329,7 @@ impl Worker {
         if self.retired.len() < before {
             // The resolver's list would keep them in use.
             self.endpoints.send_replace(Vec::new());
-            self.memory.registry.retire_endpoints();
+            self.memory.registry.retire();
             self.endpoints.send_replace(self.memory.registry.endpoints());
         }
     }

@@ -10,6 +10,7 @@ use ringway_core::http1::{
     HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request, parse_response,
 };
 use ringway_core::ids::IdSource;
+use ringway_core::limit::{CoreLimits, QuotaRequest};
 use ringway_core::model::{
     Api, BasePathMapping, Configuration, Deployment, DomainName, HttpMethod, Integration,
     IntegrationResponse, IntegrationType, Method, Model, ParameterSource, ParameterTarget, RequestParameter,
@@ -36,6 +37,7 @@ const NOW: u64 = 1_674_162_806_123;
 /// A core whose integration answers at once. Its buffers are used again, as those of a core are.
 struct AnsweredEnv {
     buffers: RefCell<Vec<Vec<u8>>>,
+    limits: CoreLimits,
     answer: &'static [u8],
 }
 
@@ -62,6 +64,18 @@ impl Env for AnsweredEnv {
 
     async fn read_body(&self, exchange: &mut Exchange<'_>, _: u64) -> Result<Vec<u8>, GatewayError> {
         Ok(exchange.bytes[exchange.head.len..].to_vec())
+    }
+
+    fn limits(&self) -> Option<&CoreLimits> {
+        Some(&self.limits)
+    }
+
+    fn ask_for_quota(&self, _: QuotaRequest) -> bool {
+        false
+    }
+
+    async fn pause(&self) -> u64 {
+        0
     }
 
     async fn read_answer(
@@ -103,7 +117,7 @@ fn transformed() -> Prepared {
 fn prepared(bytes: Vec<u8>, head: RequestHead, backend: &'static [u8]) -> Prepared {
     let snapshot = snapshot();
     let buffers = RefCell::new(vec![Vec::with_capacity(8192), Vec::with_capacity(8192)]);
-    let env = AnsweredEnv { buffers, answer: backend };
+    let env = AnsweredEnv { buffers, limits: CoreLimits::default(), answer: backend };
     let (mut answer, mut ids) = (ResponseHead::default(), IdSource::new(1));
     let mut call = move || {
         let mut exchange = Exchange::new(black_box(&bytes), &head, &mut answer, ids.next_id());

@@ -66,6 +66,7 @@ pub enum HeaderId {
     UserAgent,
     Via,
     WwwAuthenticate,
+    XApiKey,
     XAmzApigwId,
     XAmznApigatewayApiId,
     XAmznErrorType,
@@ -91,6 +92,7 @@ impl HeaderId {
             (6, b's') => (b"server", HeaderId::Server),
             (7, b't') => (b"trailer", HeaderId::Trailer),
             (7, b'u') => (b"upgrade", HeaderId::Upgrade),
+            (9, b'x') => (b"x-api-key", HeaderId::XApiKey),
             (10, b'c') => (b"connection", HeaderId::Connection),
             (10, b'k') => (b"keep-alive", HeaderId::KeepAlive),
             (10, b'u') => (b"user-agent", HeaderId::UserAgent),
@@ -164,7 +166,7 @@ const LENGTH_16: [(&[u8], HeaderId); 3] = [
 mod tests {
     use super::*;
 
-    const NAMES: [(&str, HeaderId); 32] = [
+    const NAMES: [(&str, HeaderId); 33] = [
         ("Accept", HeaderId::Accept),
         ("Authorization", HeaderId::Authorization),
         ("Connection", HeaderId::Connection),
@@ -192,6 +194,7 @@ mod tests {
         ("X-Amzn-Apigateway-Api-Id", HeaderId::XAmznApigatewayApiId),
         ("x-amzn-ErrorType", HeaderId::XAmznErrorType),
         ("x-amzn-RequestId", HeaderId::XAmznRequestId),
+        ("X-API-Key", HeaderId::XApiKey),
         ("X-Amzn-Trace-Id", HeaderId::XAmznTraceId),
         ("X-Forwarded-For", HeaderId::XForwardedFor),
         ("X-Forwarded-Port", HeaderId::XForwardedPort),
@@ -217,7 +220,7 @@ mod tests {
             );
         }
         assert_eq!(HeaderId::of(b""), HeaderId::Other);
-        assert_eq!(HeaderId::of(b"x-api-key"), HeaderId::Other);
+        assert_eq!(HeaderId::of(b"x-api-keys"), HeaderId::Other);
     }
 
     #[test]

@@ -49,6 +49,11 @@ impl TokenRate {
         self.burst
     }
 
+    /// Nanoseconds in which an empty bucket becomes full.
+    pub fn nanos_until_full(&self) -> u64 {
+        self.capacity().div_ceil(PARTS)
+    }
+
     /// Time in which an empty bucket becomes full, in parts.
     #[inline]
     fn capacity(&self) -> u64 {

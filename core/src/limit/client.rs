@@ -1,8 +1,6 @@
 //! What one key has used of one plan.
 
-use std::sync::atomic::AtomicU32;
-
-use super::{Bucket, Quota};
+use super::{Bucket, Quota, UnderWay};
 
 /// A key in a plan: shared by all cores, and by all snapshots that have both.
 #[derive(Debug)]
@@ -16,5 +14,5 @@ pub struct Client {
     /// Its requests of the period.
     pub quota: Quota,
     /// Its requests that are under way, counted where the plan limits them.
-    pub under_way: AtomicU32,
+    pub under_way: UnderWay,
 }

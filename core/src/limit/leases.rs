@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
+use super::quota::Periods;
 use super::{Bucket, TokenRate};
+use crate::calendar::SECONDS_OF_DAY;
 
 /// Buckets whose tokens a core holds at a time; those that collide are asked token by token, which is exact too.
 const PLACES: usize = 1024;
@@ -23,6 +25,29 @@ struct Lease {
     tokens: u32,
 }
 
+/// What a core knows of limits by itself.
+#[derive(Debug, Default)]
+pub struct CoreLimits {
+    /// Its tokens.
+    pub leases: Leases,
+    /// The day that `periods` are those of.
+    day: Cell<u64>,
+    periods: Cell<Periods>,
+}
+
+impl CoreLimits {
+    /// The periods of a moment, in seconds since 1970: reckoned once a day.
+    #[inline]
+    pub fn periods(&self, unix_seconds: u64) -> Periods {
+        let day = unix_seconds / SECONDS_OF_DAY as u64;
+        if day != self.day.get() {
+            self.day.set(day);
+            self.periods.set(Periods::at(unix_seconds));
+        }
+        self.periods.get()
+    }
+}
+
 /// What one core has taken of buckets and not spent.
 #[derive(Debug)]
 pub struct Leases(Box<[Cell<Lease>]>);
@@ -39,19 +64,28 @@ impl Leases {
     /// # Errors
     /// The index of the level that refuses.
     #[inline]
-    pub fn admit(&self, levels: &[Level<'_>], now: u64) -> Result<(), usize> {
+    pub fn admit(&self, levels: &[Option<Level<'_>>], now: u64) -> Result<(), usize> {
         // Looking first: a level that has nothing refuses before another has given anything.
-        if let Some(refused) = levels.iter().position(|level| !self.has_token(level, now)) {
-            return Err(refused);
-        }
+        self.look(levels, now)?;
         for (i, level) in levels.iter().enumerate() {
-            if !self.take(level, now) {
+            if !level.as_ref().is_none_or(|level| self.take(level, now)) {
                 // Another core was faster.
-                levels[..i].iter().for_each(|level| self.give_back(level));
+                levels[..i].iter().flatten().for_each(|level| self.give_back(level));
                 return Err(i);
             }
         }
         Ok(())
+    }
+
+    /// Whether every level has a token now.
+    ///
+    /// # Errors
+    /// The index of the level that has none.
+    #[inline]
+    pub fn look(&self, levels: &[Option<Level<'_>>], now: u64) -> Result<(), usize> {
+        let empty =
+            levels.iter().position(|level| level.as_ref().is_some_and(|level| !self.has_token(level, now)));
+        empty.map_or(Ok(()), Err)
     }
 
     fn place(&self, bucket: &Bucket) -> &Cell<Lease> {
@@ -93,7 +127,7 @@ impl Leases {
 
     /// Gives back a token that was taken for a request that is not admitted.
     #[cold]
-    pub fn give_back(&self, level: &Level<'_>) {
+    fn give_back(&self, level: &Level<'_>) {
         let place = self.place(level.bucket);
         let lease = place.get();
         match level.rate.lease() > 1 && lease.bucket == level.bucket.id() {
@@ -123,10 +157,11 @@ mod tests {
     fn a_refusal_at_one_level_costs_nothing_at_another() {
         let (wide, narrow) = (rate(10.0, 10), rate(1.0, 2));
         let (one, two) = (Bucket::new(1), Bucket::new(2));
-        let levels = [Level { bucket: &one, rate: &wide }, Level { bucket: &two, rate: &narrow }];
+        let levels =
+            [Some(Level { bucket: &one, rate: &wide }), None, Some(Level { bucket: &two, rate: &narrow })];
         let leases = Leases::default();
         let outcomes: Vec<_> = (0..6).map(|_| leases.admit(&levels, SECOND)).collect();
-        assert_eq!(outcomes, [Ok(()), Ok(()), Err(1), Err(1), Err(1), Err(1)]);
+        assert_eq!(outcomes, [Ok(()), Ok(()), Err(2), Err(2), Err(2), Err(2)]);
         assert_eq!((one.available(&wide, SECOND), two.available(&narrow, SECOND)), (8, 0));
     }
 
@@ -138,13 +173,13 @@ mod tests {
         let leases = Leases::default();
         let level = Level { bucket: &bucket, rate: &rate };
         for i in 1..=250 {
-            assert_eq!(leases.admit(&[level], SECOND), Ok(()));
+            assert_eq!(leases.admit(&[Some(level)], SECOND), Ok(()));
             assert_eq!(leases.available(&level, SECOND), 10_000 - i);
         }
         assert_eq!(bucket.available(&rate, SECOND), 9_700);
         // A bucket of the same place is asked for each token.
         let second = Level { bucket: &other, rate: &rate };
-        assert_eq!(leases.admit(&[second], SECOND), Ok(()));
+        assert_eq!(leases.admit(&[Some(second)], SECOND), Ok(()));
         assert_eq!((other.available(&rate, SECOND), leases.held(&bucket)), (9_999, 50));
         leases.give_back(&level);
         leases.give_back(&second);

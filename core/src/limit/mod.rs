@@ -7,8 +7,10 @@ mod bucket;
 mod client;
 mod leases;
 pub mod quota;
+mod under_way;
 
 pub use bucket::{Bucket, TokenRate};
 pub use client::Client;
-pub use leases::{Leases, Level};
+pub use leases::{CoreLimits, Leases, Level};
 pub use quota::{Periods, Quota, QuotaRequest, Taken};
+pub use under_way::{Place, UnderWay};

@@ -77,6 +77,8 @@ pub struct Quota {
     /// The period after the last one that is known to be used up, and the limit it was held against.
     exhausted_before: AtomicU32,
     exhausted_limit: AtomicU64,
+    /// What was left of the period when it was last granted of, see [`Quota::set_remaining`].
+    remaining: AtomicU64,
     /// Whether a request for more is under way.
     asked: AtomicBool,
     /// Whether the last one failed.
@@ -160,6 +162,16 @@ impl Quota {
         self.exhausted_before.store(if exhausted.is_some() { period + 1 } else { 0 }, Ordering::Release);
         self.asked.store(false, Ordering::Release);
         left
+    }
+
+    /// What is left of the period beyond what is granted: for those who are told. Whoever grants sets it.
+    pub fn set_remaining(&self, requests: u64) {
+        self.remaining.store(requests, Ordering::Relaxed);
+    }
+
+    /// What is left of the period, as far as this process knows: a request that comes first finds nothing.
+    pub fn remaining(&self) -> u64 {
+        self.remaining.load(Ordering::Relaxed) + u64::from(self.left().1)
     }
 
     /// Answers a request: it could not be made durable.

@@ -12,6 +12,15 @@ pub(super) fn write(variable: ContextVariable, exchange: &Exchange<'_>, out: &mu
     let response = || exchange.error.map(GatewayError::response);
     let detail = exchange.error_detail.as_deref();
     match variable {
+        // Only where the method requires a key (tables.md §5.1).
+        ContextVariable::ApiKey => match exchange.api_key {
+            Some(_) => out.extend_from_slice(exchange.header(b"x-api-key").unwrap_or_default()),
+            None => return false,
+        },
+        ContextVariable::ApiKeyId => match exchange.api_key {
+            Some(key) => out.extend_from_slice(key.id.as_bytes()),
+            None => return false,
+        },
         ContextVariable::DomainName => out.extend_from_slice(without_port(exchange.host())),
         ContextVariable::DomainPrefix => {
             let host = without_port(exchange.host());

@@ -1,9 +1,11 @@
 //! The state of one request and its answer.
 
+use super::throttle::{Held, RateLimits};
 use crate::error::GatewayError;
 use crate::http1::{Method, RequestHead, ResponseHead};
 use crate::ids::RequestId;
 use crate::model::HttpMethod;
+use crate::snapshot::ApiKeyPlan;
 use crate::snapshot::route_tree::PathParameters;
 use crate::vtl::Overrides;
 
@@ -17,6 +19,8 @@ pub struct Exchange<'a> {
     pub source_ip: &'a [u8],
     /// Milliseconds since 1970 at which the request began.
     pub unix_millis: u64,
+    /// When the request began, or had waited for its quota, in nanoseconds of the cores' clock: throttles are refilled by it.
+    pub now: u64,
     /// The request's id.
     pub id: RequestId,
     /// `$context.requestId`: the id's UUID, or the client's own.
@@ -36,6 +40,13 @@ pub struct Exchange<'a> {
     pub parameters: PathParameters,
     /// The verb that routes; `None` for verbs API Gateway does not know.
     pub http_method: Option<HttpMethod>,
+
+    /// The API key, where the method requires one and this is one.
+    pub api_key: Option<&'a ApiKeyPlan>,
+    /// Its places among the requests that are under way.
+    pub held: Held<'a>,
+    /// What the answer tells of limits, where it does.
+    pub rate_limits: Option<Box<RateLimits>>,
 
     /// The method that the integration is sent: it decides whether its answer has a body, and whether it may be asked again.
     pub integration_method: Method,
@@ -104,6 +115,7 @@ impl<'a> Exchange<'a> {
             head,
             source_ip: b"",
             unix_millis: 0,
+            now: 0,
             id,
             request_id: id.uuid(),
             extended_request_id: id.extended(),
@@ -113,6 +125,9 @@ impl<'a> Exchange<'a> {
             route: None,
             parameters: PathParameters::default(),
             http_method: verb(head.method),
+            api_key: None,
+            held: Held::default(),
+            rate_limits: None,
             integration_method: head.method,
             integration_request: Vec::new(),
             answer,

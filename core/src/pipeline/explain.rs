@@ -2,6 +2,7 @@
 
 use super::{Env, Exchange, Served, route, serve};
 use crate::error::GatewayError;
+use crate::limit::{CoreLimits, QuotaRequest};
 use crate::snapshot::{HttpCall, Snapshot, StagePlan};
 use crate::telemetry::execution_log::{ClientRequest, ClientResponse, ExecutionLog, text_pair};
 
@@ -54,10 +55,10 @@ fn path_parameters(snapshot: &Snapshot, exchange: &Exchange<'_>) -> Vec<(String,
 }
 
 /// As [`serve`], with every step in `log`. The body of an answer that is left to stream is noted by whoever streams it.
-pub async fn serve_explained<E: Env>(
+pub async fn serve_explained<'a, E: Env>(
     env: &E,
-    snapshot: &Snapshot,
-    exchange: &mut Exchange<'_>,
+    snapshot: &'a Snapshot,
+    exchange: &mut Exchange<'a>,
     log: &ExecutionLog,
 ) -> Served<E::Lease> {
     let served = serve(&Explaining { env, snapshot, log }, snapshot, exchange).await;
@@ -115,6 +116,18 @@ impl<E: Env> Env for Explaining<'_, E> {
         let body = self.env.read_body(exchange, nanos).await?;
         self.log.request_body(&body);
         Ok(body)
+    }
+
+    fn limits(&self) -> Option<&CoreLimits> {
+        self.env.limits()
+    }
+
+    fn ask_for_quota(&self, request: QuotaRequest) -> bool {
+        self.env.ask_for_quota(request)
+    }
+
+    async fn pause(&self) -> u64 {
+        self.env.pause().await
     }
 
     async fn read_answer(

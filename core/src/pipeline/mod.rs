@@ -14,6 +14,7 @@ pub mod percent;
 mod respond;
 mod route;
 mod scope;
+mod throttle;
 mod transform;
 mod validate;
 mod values;
@@ -21,12 +22,14 @@ mod values;
 pub use exchange::{ErrorDetail, Exchange, Gathered, ResponseFraming};
 pub use explain::{begin_log, serve_explained, stage_of};
 pub use respond::{gateway_response, protocol_response};
+pub use throttle::{Held, RateLimit, RateLimits};
 pub use transform::encode_integration_request;
 
 use std::future::Future;
 use std::ops::Deref;
 
 use crate::error::GatewayError;
+use crate::limit::{CoreLimits, QuotaRequest};
 use crate::snapshot::{HttpCall, RoutePlan, Snapshot, StagePlan};
 
 /// What the pipeline needs from the core that runs it.
@@ -57,6 +60,15 @@ pub trait Env {
         nanos: u64,
     ) -> impl Future<Output = Result<Vec<u8>, GatewayError>>;
 
+    /// What the core knows of limits; `None`: nobody is limited here.
+    fn limits(&self) -> Option<&CoreLimits>;
+
+    /// Asks for more of a quota, which is granted or refused some time later. False: too many wait.
+    fn ask_for_quota(&self, request: QuotaRequest) -> bool;
+
+    /// Waits for a moment, for a quota: about a millisecond. Returns the time, as [`Exchange::now`].
+    fn pause(&self) -> impl Future<Output = u64>;
+
     /// Reads the whole body of the integration's answer, whose head is in `lease`. Ends in the timeout that began with [`Env::invoke`].
     fn read_answer(
         &self,
@@ -82,7 +94,11 @@ pub(crate) struct Route<'s> {
 }
 
 /// Answers a request. Whatever happens, `exchange.out` holds the head of exactly one response afterwards.
-pub async fn serve<E: Env>(env: &E, snapshot: &Snapshot, exchange: &mut Exchange<'_>) -> Served<E::Lease> {
+pub async fn serve<'a, E: Env>(
+    env: &E,
+    snapshot: &'a Snapshot,
+    exchange: &mut Exchange<'a>,
+) -> Served<E::Lease> {
     match run(env, snapshot, exchange).await {
         Ok(served) => served,
         Err(error) => {
@@ -93,12 +109,13 @@ pub async fn serve<E: Env>(env: &E, snapshot: &Snapshot, exchange: &mut Exchange
 }
 
 /// The order of these lines is the product.
-async fn run<E: Env>(
+async fn run<'a, E: Env>(
     env: &E,
-    snapshot: &Snapshot,
-    exchange: &mut Exchange<'_>,
+    snapshot: &'a Snapshot,
+    exchange: &mut Exchange<'a>,
 ) -> Result<Served<E::Lease>, GatewayError> {
     let route = route::resolve(snapshot, exchange)?;
+    throttle::admit(env, snapshot, &route, exchange).await?;
     if let Some(validation) = &route.plan.validation {
         validate::parameters(validation, exchange)?;
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::payload::{self, Coding};
+use super::throttle::{RateLimit, RateLimits};
 use super::{Env, Exchange, ResponseFraming, context, media_type, values};
 use crate::error::GatewayError;
 use crate::http1::{Method, ProtocolError, Version, encode};
@@ -139,11 +140,34 @@ pub(super) fn complete(exchange: &mut Exchange<'_>, body: &[u8], mut out: Vec<u8
 /// `x-amzn-RequestId` and `x-amz-apigw-id` (tables.md §3.4).
 #[inline]
 pub(super) fn request_ids(exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    if let Some(limits) = &exchange.rate_limits {
+        rate_limits(limits, out);
+    }
     let mut lines =
         *b"x-amzn-RequestId: 00000000-0000-0000-0000-000000000000\r\nx-amz-apigw-id: 0000000000000000\r\n";
     lines[18..54].copy_from_slice(&exchange.request_id);
     lines[72..88].copy_from_slice(&exchange.extended_request_id);
     out.extend_from_slice(&lines);
+}
+
+/// What is left of the limits that the request has met (ours, not AWS's): draft-ietf-httpapi-ratelimit-headers-10, RFC 9110 §10.2.3.
+#[cold]
+fn rate_limits(limits: &RateLimits, out: &mut Vec<u8>) {
+    let named = [("throttle", limits.throttle), ("quota", limits.quota)];
+    let named: Vec<(&str, RateLimit)> =
+        named.into_iter().filter_map(|(name, limit)| Some((name, limit?))).collect();
+    let list = |member: &dyn Fn(&str, &RateLimit) -> String| {
+        named.iter().map(|(name, limit)| member(name, limit)).collect::<Vec<_>>().join(", ")
+    };
+    if !named.is_empty() {
+        let policy = list(&|name, limit| format!("\"{name}\";q={};w={}", limit.limit, limit.window));
+        encode::header(b"RateLimit-Policy", policy.as_bytes(), out);
+        let left = list(&|name, limit| format!("\"{name}\";r={};t={}", limit.remaining, limit.reset));
+        encode::header(b"RateLimit", left.as_bytes(), out);
+    }
+    if let Some(seconds) = limits.retry_after {
+        encode::header(b"Retry-After", itoa::Buffer::new().format(seconds).as_bytes(), out);
+    }
 }
 
 /// What the connection does next, where the version does not say it already, and the blank line.

@@ -9,10 +9,12 @@ use super::target::Scope;
 use super::validation::Schemas;
 use super::{
     CANARY_WHOLE, EndpointAddresses, HostMap, PayloadPlan, Registry, RouteLabels, RoutePlan, Snapshot,
-    StageLabels, StagePlan, integration,
+    StageLabels, StagePlan, UsageTables, integration,
 };
 use crate::limits::PATH_PARAMETERS_MAX;
-use crate::model::{Api, Configuration, Deployment, DomainName, Method, Resource, Stage, ThrottleSettings};
+use crate::model::{
+    Api, Configuration, Deployment, DomainName, Method, Resource, Stage, ThrottleSettings, settings_of,
+};
 use crate::telemetry::access_log::{self, LogFormat};
 
 /// What a compilation takes from the process's configuration.
@@ -30,6 +32,8 @@ pub struct CompileSettings {
     pub default_log_format: String,
     /// What all requests together may be; `None`: as many as come.
     pub account_throttle: Option<ThrottleSettings>,
+    /// Whether answers tell what is left of a limit: `RateLimit` and `Retry-After`, which AWS does not send.
+    pub rate_limit_headers: bool,
     /// Cores that serve: what each one may hold of a throttle depends on it. 0 is 1.
     pub cores: usize,
 }
@@ -86,7 +90,6 @@ fn compile_after(
     };
     let mut compiler = Compiler {
         settings,
-        registry,
         errors: Vec::new(),
         snapshot: Snapshot {
             hosts: HostMap::default(),
@@ -94,7 +97,11 @@ fn compile_after(
             endpoints: Vec::new(),
             default_log_format: default_log_format.clone(),
             account_id: settings.account_id.as_str().into(),
+            account_throttle: registry.limits.account(settings),
+            rate_limit_headers: settings.rate_limit_headers,
+            usage: UsageTables::default(),
         },
+        registry,
     };
     if settings.path_addresses {
         compiler.snapshot.hosts.allow_path_addresses(&settings.own_host(""));
@@ -112,6 +119,10 @@ fn compile_after(
     }
     for domain in &configuration.domain_names {
         compiler.domain(domain, &stages_of);
+    }
+    match compiler.registry.limits.tables(configuration, &compiler.snapshot, settings.cores) {
+        Ok(tables) => compiler.snapshot.usage = tables,
+        Err(errors) => compiler.errors.extend(errors),
     }
     match compiler.errors.is_empty() {
         true => Ok((compiler.snapshot, Compiled { settings: settings.clone(), default_log_format, apis })),
@@ -280,6 +291,10 @@ impl Compiler<'_> {
         let rest_api = &serving.deployment.rest_api;
         let validation = schemas.request(rest_api, method)?;
         let response_validation = schemas.response(serving.stage.response_validation, method)?;
+        let settings = settings_of(&serving.stage.method_settings, &resource.path, method.http_method);
+        let name = (labels.api.clone(), labels.stage.clone(), labels.route.clone());
+        let limits =
+            self.registry.limits.route(name, method.api_key_required, &settings, self.settings.cores);
         let metric_slot = self.registry.route_slot(labels);
         Ok(RoutePlan {
             resource_path: resource.path.as_str().into(),
@@ -287,6 +302,7 @@ impl Compiler<'_> {
             http_method: method.http_method,
             metric_slot,
             path_parameters,
+            limits,
             validation,
             response_validation,
             integration,

@@ -115,7 +115,7 @@ fn an_incremental_snapshot_answers_like_one_from_scratch() {
         snapshots.push(compiled(apis, &mut registry));
         // As the control thread does once no core has it: the slots of its endpoints are given out again.
         drop(snapshots.remove(0));
-        registry.retire_endpoints();
+        registry.retire();
         let mut fresh = Registry::new();
         let scratch = compiled(apis, &mut fresh);
         let expected = answers(&scratch, &fresh);

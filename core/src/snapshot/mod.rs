@@ -10,6 +10,8 @@ pub mod publish;
 mod registry;
 pub mod route_tree;
 mod target;
+mod usage;
+mod usage_compile;
 mod validation;
 
 pub use compile::{CompileSettings, compile};
@@ -23,6 +25,10 @@ pub use plan::{
 };
 pub use registry::{EndpointAddresses, Registry, RouteLabels, StageLabels};
 pub use target::{HeaderValue, ParameterValue, TargetPart};
+pub use usage::{
+    ApiKeyPlan, ClientPlan, KeyTable, MethodRate, PlanStage, RouteLimits, Throttle, UsagePlanTable,
+    UsageTables,
+};
 
 use std::sync::Arc;
 
@@ -41,4 +47,10 @@ pub struct Snapshot {
     pub default_log_format: Arc<LogFormat>,
     /// Account id.
     pub account_id: Box<str>,
+    /// For all requests together.
+    pub account_throttle: Option<Throttle>,
+    /// Whether answers tell what is left of a limit.
+    pub rate_limit_headers: bool,
+    /// API keys and usage plans.
+    pub usage: UsageTables,
 }

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::gateway_responses::GatewayResponses;
 use super::route_tree::RouteTree;
 use super::target::{ParameterValue, TargetPart};
-use super::{EndpointAddresses, HeaderValue};
+use super::{EndpointAddresses, HeaderValue, RouteLimits};
 use crate::json_schema::Schema;
 use crate::model::{
     ContentHandling, HttpMethod, PassthroughBehavior, RequestParameterPlace, ResponseValidation,
@@ -72,6 +72,8 @@ pub struct RoutePlan {
     pub metric_slot: u32,
     /// Names of the path parameters, in order.
     pub path_parameters: Box<[Box<str>]>,
+    /// Who may call it, and how often.
+    pub limits: Option<Box<RouteLimits>>,
     /// What a request has to have.
     pub validation: Option<Box<ValidationPlan>>,
     /// What an answer has to have.

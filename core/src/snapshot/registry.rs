@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::compile::Compiled;
+use super::usage_compile::LimitRegistry;
 
 use crate::limits::{METRIC_CHUNK_SLOTS, METRIC_CHUNKS_MAX};
 
@@ -22,6 +23,8 @@ pub struct Registry {
     /// Endpoint slots below `endpoint_slots` that no endpoint has.
     free_endpoint_slots: BTreeSet<u32>,
     endpoint_slots: u32,
+    /// Buckets, and what keys have used.
+    pub(super) limits: LimitRegistry,
     /// Stands in the slots that no plan of a snapshot holds.
     pub(super) vacant: Arc<EndpointAddresses>,
     /// What the last compilation made.
@@ -93,6 +96,7 @@ impl Registry {
             endpoints: HashMap::new(),
             free_endpoint_slots: BTreeSet::new(),
             endpoint_slots: 0,
+            limits: LimitRegistry::default(),
             vacant: Arc::new(EndpointAddresses::vacant()),
             compiled: None,
         }
@@ -113,8 +117,9 @@ impl Registry {
         self.endpoints.values().map(|(_, endpoint)| endpoint.clone()).collect()
     }
 
-    /// Forgets endpoints that no snapshot uses any more.
-    pub fn retire_endpoints(&mut self) {
+    /// Forgets endpoints and buckets that no snapshot uses any more.
+    pub fn retire(&mut self) {
+        self.limits.retire();
         self.endpoints.retain(|_, (slot, endpoint)| {
             let used = Arc::strong_count(endpoint) > 1;
             if !used {
@@ -228,7 +233,7 @@ mod tests {
         let mut registry = Registry::new();
         drop(registry.endpoint("b.example", 80));
         let kept = registry.endpoint("a.example", 80);
-        registry.retire_endpoints();
+        registry.retire();
         assert_eq!(registry.endpoints().len(), 1);
         let again = registry.endpoint("A.example", 80);
         assert!(kept.0 == again.0 && Arc::ptr_eq(&kept.1, &again.1));

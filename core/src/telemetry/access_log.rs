@@ -45,6 +45,7 @@ enum Variable {
     DomainName,
     DomainPrefix,
     AccountId,
+    ApiKeyId,
     ErrorMessage,
     ErrorMessageString,
     ErrorResponseType,
@@ -92,8 +93,9 @@ const VARIABLES: &[(&str, Variable)] = &[
     ("identity.user", Variable::Absent),
     ("identity.userArn", Variable::Absent),
     ("identity.accountId", Variable::Absent),
+    // A secret: AWS would log it.
     ("identity.apiKey", Variable::Absent),
-    ("identity.apiKeyId", Variable::Absent),
+    ("identity.apiKeyId", Variable::ApiKeyId),
     ("authorizer.principalId", Variable::Absent),
     ("xrayTraceId", Variable::Absent),
 ];
@@ -220,6 +222,8 @@ pub struct LogRecord<'a> {
     pub domain_name: &'a [u8],
     /// Account id.
     pub account_id: &'a str,
+    /// Id of the API key, where the method requires one.
+    pub api_key_id: Option<&'a str>,
     /// Message of a gateway response.
     pub error_message: Option<&'a str>,
     /// Type of a gateway response.
@@ -269,6 +273,7 @@ fn encode_variable(variable: Variable, escape: Escape, record: &LogRecord<'_>, o
             escaped(&record.domain_name[..end], escape, out);
         }
         Variable::AccountId => out.extend_from_slice(record.account_id.as_bytes()),
+        Variable::ApiKeyId => optional(record.api_key_id.map(str::as_bytes), escape, out),
         Variable::ErrorMessage => optional(record.error_message.map(str::as_bytes), escape, out),
         Variable::ErrorMessageString => match record.error_message {
             Some(message) => {
@@ -366,6 +371,7 @@ mod tests {
             deployment_id: Some("d1"),
             domain_name: b"petstore01.execute-api.us-east-1.amazonaws.com",
             account_id: "123456789012",
+            api_key_id: None,
             error_message: None,
             error_response_type: None,
             validation_error: None,

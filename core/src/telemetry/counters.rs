@@ -140,6 +140,14 @@ pub struct CoreCounters {
     pub client_aborts: Counter,
     /// Answers that did not fit the model of their method response, where a stage looks.
     pub invalid_responses: Counter,
+    /// Requests without an API key that opens the stage.
+    pub invalid_api_keys: Counter,
+    /// Requests that a throttle or a limit of requests under way has refused.
+    pub throttled: Counter,
+    /// Requests beyond the quota of their usage plan.
+    pub quota_exceeded: Counter,
+    /// Requests refused because their quota could not be made durable.
+    pub quota_unavailable: Counter,
     /// Access-log lines dropped because the writer was behind.
     pub log_dropped: Counter,
     /// Generation of the snapshot this core serves.
@@ -168,6 +176,10 @@ impl Default for CoreCounters {
             timeouts: Counter::default(),
             client_aborts: Counter::default(),
             invalid_responses: Counter::default(),
+            invalid_api_keys: Counter::default(),
+            throttled: Counter::default(),
+            quota_exceeded: Counter::default(),
+            quota_unavailable: Counter::default(),
             log_dropped: Counter::default(),
             generation: Counter::default(),
         }

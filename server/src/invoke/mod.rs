@@ -16,6 +16,7 @@ use ringway_core::http1::{
     BodyDecoder, DateCache, HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request,
 };
 use ringway_core::ids::IdSource;
+use ringway_core::limit::{CoreLimits, QuotaRequest};
 use ringway_core::model::{Configuration, DomainName};
 use ringway_core::pipeline::{Env, Exchange, Served, begin_log, serve_explained};
 use ringway_core::snapshot::{CompileSettings, HttpCall, Registry, Snapshot, compile};
@@ -171,6 +172,19 @@ impl Env for SocketEnv<'_> {
     async fn read_body(&self, exchange: &mut Exchange<'_>, _: u64) -> Result<Vec<u8>, GatewayError> {
         exchange.body_pending = false;
         Ok(exchange.bytes[exchange.head.len..].to_vec())
+    }
+
+    /// A request that is tried out is not limited, as AWS's TestInvokeMethod is not.
+    fn limits(&self) -> Option<&CoreLimits> {
+        None
+    }
+
+    fn ask_for_quota(&self, _: QuotaRequest) -> bool {
+        false
+    }
+
+    async fn pause(&self) -> u64 {
+        0
     }
 
     async fn read_answer(

@@ -92,6 +92,7 @@ impl Gateway {
             counters: counters.clone(),
             log: sink,
             explanations: Arc::default(),
+            quota_requests: None,
             mailbox,
             ready: self.ready.clone(),
             seed: self.book.rng.next(),
@@ -127,7 +128,7 @@ impl Gateway {
         self.replaced.borrow_mut().push(Arc::downgrade(&old));
         drop(old);
         if self.book.rng.chance(0.5) {
-            self.registry.borrow_mut().retire_endpoints();
+            self.registry.borrow_mut().retire();
         }
         self.book.note(self.cores[0].runtime.now(), || format!("generation {generation} is published"));
         self.book.figures.borrow_mut().swaps += 1;

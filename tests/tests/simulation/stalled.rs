@@ -183,6 +183,7 @@ impl Stall {
                 counters: counters.clone(),
                 log: LogSink::off(),
                 explanations: Arc::default(),
+                quota_requests: None,
                 mailbox,
                 ready: ready.clone(),
                 seed: index as u64,

@@ -11,7 +11,7 @@ fn explained(request: &str, body: &str, answer: Result<&'static str, GatewayErro
     assert_eq!(parsed, Ok(Parsed::Complete));
     let mut exchange = Exchange::new(&bytes, &head, &mut answer_head, IdSource::new(1).next_id());
     exchange.unix_millis = 1_674_162_806_000;
-    let env = FakeEnv { answer, sent: RefCell::default() };
+    let env = FakeEnv::new(answer);
     let log = begin_log(&snapshot, &mut exchange, &["host"]);
     {
         let mut serve = pin!(serve_explained(&env, &snapshot, &mut exchange, &log));

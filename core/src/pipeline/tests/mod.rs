@@ -1,6 +1,7 @@
 //! The pipeline against an integration that is a table, without a socket.
 
 mod explain;
+mod throttle;
 mod transform;
 mod vectors;
 
@@ -9,13 +10,24 @@ use crate::http1::{HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_re
 use crate::ids::IdSource;
 use crate::model::*;
 use crate::snapshot::{CompileSettings, Registry, compile};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 struct FakeEnv {
     answer: Result<&'static str, GatewayError>,
     sent: RefCell<String>,
+    limits: CoreLimits,
+    /// What is left of every quota; `None`: the ledger does not answer.
+    quota: RefCell<Option<u32>>,
+    now: Cell<u64>,
+}
+
+impl FakeEnv {
+    fn new(answer: Result<&'static str, GatewayError>) -> Self {
+        let (limits, quota, now) = (CoreLimits::default(), RefCell::default(), Cell::default());
+        FakeEnv { answer, sent: RefCell::default(), limits, quota, now }
+    }
 }
 
 impl Env for FakeEnv {
@@ -43,6 +55,28 @@ impl Env for FakeEnv {
     async fn read_body(&self, exchange: &mut Exchange<'_>, _: u64) -> Result<Vec<u8>, GatewayError> {
         exchange.body_pending = false;
         Ok(exchange.bytes[exchange.head.len..].to_vec())
+    }
+
+    fn limits(&self) -> Option<&CoreLimits> {
+        Some(&self.limits)
+    }
+
+    /// A ledger that grants at once.
+    fn ask_for_quota(&self, request: QuotaRequest) -> bool {
+        let mut left = self.quota.borrow_mut();
+        let granted = left.unwrap_or(0).min(1);
+        let exhausted = (granted == 0).then_some(request.settings.limit);
+        match left.as_mut() {
+            Some(left) => *left -= granted,
+            None => return false,
+        }
+        request.client.quota.grant(request.period, granted, 0, exhausted);
+        true
+    }
+
+    async fn pause(&self) -> u64 {
+        self.now.set(self.now.get() + 1_000_000);
+        self.now.get()
     }
 
     async fn read_answer(
@@ -165,7 +199,7 @@ fn exchange_bytes(
     assert_eq!(parsed, Ok(Parsed::Complete));
     let mut exchange = Exchange::new(&bytes, &head, &mut answer_head, IdSource::new(1).next_id());
     exchange.unix_millis = 1_674_162_806_000;
-    let env = FakeEnv { answer, sent: RefCell::default() };
+    let env = FakeEnv::new(answer);
     {
         let mut serve = pin!(serve(&env, snapshot, &mut exchange));
         let Poll::Ready(_) = serve.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {

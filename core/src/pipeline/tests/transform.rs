@@ -352,7 +352,7 @@ fn a_canary_takes_its_share() {
     for _ in 0..10_000 {
         let mut answer = ResponseHead::default();
         let mut exchange = Exchange::new(bytes, &head, &mut answer, ids.next_id());
-        let env = FakeEnv { answer: OK, sent: RefCell::default() };
+        let env = FakeEnv::new(OK);
         {
             let served = pin!(serve(&env, &snapshot, &mut exchange));
             assert!(served.poll(&mut Context::from_waker(Waker::noop())).is_ready());
@@ -428,7 +428,7 @@ fn answers_are_compressed_and_requests_are_not_any_more() {
         let parsed = parse_request(request, &mut Scan::default(), &HeadLimits::default(), &mut head);
         assert_eq!(parsed, Ok(Parsed::Complete));
         let mut exchange = Exchange::new(request, &head, &mut answer, IdSource::new(1).next_id());
-        let env = FakeEnv { answer: OK, sent: RefCell::default() };
+        let env = FakeEnv::new(OK);
         {
             let served = pin!(serve(&env, snapshot, &mut exchange));
             assert!(served.poll(&mut Context::from_waker(Waker::noop())).is_ready());
