@@ -8,6 +8,7 @@ use ringway_core::model::Api;
 use super::deploy::Served;
 use super::ids::Ids;
 use super::table::{Row, Table, Write};
+use super::usage::{Uncounted, Usage};
 use super::{Exception, Settings, wire};
 
 macro_rules! tables {
@@ -16,6 +17,8 @@ macro_rules! tables {
         pub struct State {
             pub(crate) settings: Settings,
             pub(crate) ids: Ids,
+            /// Who knows what keys have used.
+            pub(crate) usage: Box<dyn Usage>,
             /// What was made of the rows for the data plane.
             pub(crate) served: Served,
             /// What API files have, by id.
@@ -33,7 +36,14 @@ macro_rules! tables {
 
         impl State {
             pub(crate) fn new(settings: Settings, ids: Ids) -> Self {
-                State { settings, ids, served: Served::default(), elsewhere: HashMap::new(), $($field: Table::default(),)* }
+                State {
+                    settings,
+                    ids,
+                    usage: Box::new(Uncounted),
+                    served: Served::default(),
+                    elsewhere: HashMap::new(),
+                    $($field: Table::default(),)*
+                }
             }
 
             pub(crate) fn writes(&self) -> Vec<Write> {
