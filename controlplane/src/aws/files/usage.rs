@@ -215,8 +215,7 @@ pub(super) fn write(state: &mut State, files: &ApiFiles, now: i64) -> Vec<String
         };
         state.api_keys.put(entry.id.as_str(), row);
         for plan in &entry.usage_plans {
-            let row =
-                UsagePlanKey { id: entry.id.clone(), kind: "API_KEY".to_owned(), ..UsagePlanKey::default() };
+            let row = UsagePlanKey { id: entry.id.clone(), kind: "API_KEY".to_owned() };
             state.usage_plan_keys.put(key(plan, &entry.id), row);
         }
     }
