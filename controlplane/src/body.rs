@@ -81,6 +81,11 @@ impl<'r> Bodies<'r> {
         }
         let id = stable_id(&parts);
         let imported = documents.iter().map(|document| document.1.clone()).reduce(Imported::merged)?;
+        if documents.len() > 1 && openapi::needs_key_of_authorizer(&imported.rest_api) {
+            // One document may have the methods and another the source.
+            issues.at(cursor, openapi::KEY_OF_AUTHORIZER);
+            return None;
+        }
         let deployment = Arc::new(Deployment { id, rest_api: imported.rest_api.clone() });
         let body = Rc::new(Body { deployment, imported });
         self.bodies.insert(paths, body.clone());

@@ -12,8 +12,7 @@ const STORED: &str = "\
 
 | what | until then |
 |---|---|
-| API keys, usage plans, quotas, `UpdateUsage` | nothing is counted; a method with `apiKeyRequired` is not deployed |
-| throttling of method settings, usage plans and the account | nothing is throttled |
+| `apiKeySource` `AUTHORIZER` | a method with `apiKeyRequired` of such an API is not deployed |
 | `cacheClusterEnabled`, caching of method settings, `cacheKeyParameters` | every request reaches its integration; flushing does nothing |
 | logging, metrics, tracing of method settings, `destinationArn` of access logs | Ringway's own logs and metrics; the log's format is used |
 | authorizers | a method that uses one is not deployed |

@@ -254,6 +254,26 @@ const USAGE_KEYS: &str =
     "Name,Key,Enabled,UsagePlanIds\n\"a \"\"b\"\"\",a-value-of-a-file-of-keys,true,\"p,q\"\n'c\n',d\n";
 
 #[test]
+fn merged_documents_may_not_make_a_key_one_of_an_authorizer() {
+    let key = "openapi: 3.0.1\ninfo: {title: a, version: '1'}\npaths:\n  /a:\n    get:\n      security: [{key: []}]\n      \
+        x-amazon-apigateway-integration: {type: mock, responses: {default: {statusCode: '200'}}}\n\
+        components: {securitySchemes: {key: {type: apiKey, name: x-api-key, in: header}}}\n";
+    let source = "openapi: 3.0.1\ninfo: {title: a, version: '1'}\nx-amazon-apigateway-api-key-source: AUTHORIZER\n\
+        paths:\n  /b:\n    get:\n      \
+        x-amazon-apigateway-integration: {type: mock, responses: {default: {statusCode: '200'}}}\n";
+    let api = |body: &str| format!("restApiId = \"a\"\nbody = {body}\n[[stages]]\nstageName = \"s\"\n");
+    let documents = [("key.yaml", key), ("source.yaml", source)];
+    let loaded = load_api(&api("\"key.yaml\""), &documents).unwrap();
+    let method = &loaded.configuration.apis[0].stages[0].deployment.rest_api.resources[0].methods[0];
+    assert!(method.api_key_required);
+    let issues = load_api(&api("[\"key.yaml\", \"source.yaml\"]"), &documents).unwrap_err();
+    assert_eq!(
+        issues[0].to_string(),
+        "etc/a.toml:2:1: /body: API keys of an authorizer are not built yet: `HEADER` is"
+    );
+}
+
+#[test]
 fn a_stage_has_settings_and_a_cache() {
     let api = "restApiId = \"a\"\nbody = \"a.yaml\"\n\
                [[stages]]\nstageName = \"s\"\nvariables = { backend = \"h:1\" }\n\

@@ -266,7 +266,7 @@ async fn start(
         explanations,
         draining: AtomicBool::new(false),
         publisher,
-        status,
+        status: status.clone(),
         reload: reload.clone(),
         log_write_errors: log.as_ref().map(|log| log.write_errors.clone()).unwrap_or_default(),
         driver: driver.driver.name(),
@@ -275,7 +275,7 @@ async fn start(
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
     if let Some((opened, listener)) = control_plane.zip(control_listener) {
-        opened.start(listener, reload.clone(), compile)?;
+        opened.start(listener, reload.clone(), status, compile)?;
     }
     eprint!("{banner}");
     Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })

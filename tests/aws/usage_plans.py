@@ -236,12 +236,137 @@ def test_a_plan_has_tags():
     clear()
 
 
-def test_plans_do_not_limit_yet():
-    """What a plan says is kept; this says that nothing is refused for its sake until it is."""
+def keyed_api():
+    """An API whose only method needs a key: its id, and that of the root."""
+    api, root = mock_api(aws)
+    aws.update_method(restApiId=api, resourceId=root, httpMethod="GET", patchOperations=patch("replace", "/apiKeyRequired", "true"))
+    aws.create_deployment(restApiId=api, stageName="dev")
+    return api, root
+
+
+def test_a_method_needs_a_key_of_a_plan_of_its_stage():
+    api, root = keyed_api()
+    aws.create_deployment(restApiId=api, stageName="other")
+    plan = aws.create_usage_plan(name="p", apiStages=[{"apiId": api, "stage": "dev"}])["id"]
+    key = aws.create_api_key(name="k", enabled=True)
+
+    def said(value, stage="dev"):
+        answer = call(api, f"/{stage}", headers={"x-api-key": value} if value else {})
+        return answer.status, answer.json().get("message") if answer.status != 200 else None
+
+    forbidden, passed = (403, "Forbidden"), (200, None)
+    same(said(key["value"]), forbidden)
+    aws.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    same(said(key["value"]), passed)
+    same(said(key["value"], "other"), forbidden)
+    for value in (None, "x" * 40, key["value"].swapcase(), key["value"][:-1], key["value"] + "x", "x" * 9000):
+        same(said(value), forbidden)
+    aws.update_api_key(apiKey=key["id"], patchOperations=patch("replace", "/enabled", "false"))
+    same(said(key["value"]), forbidden)
+    aws.update_api_key(apiKey=key["id"], patchOperations=patch("replace", "/enabled", "true"))
+    change(plan, patch("add", "/apiStages", f"{api}:other"))
+    same((said(key["value"]), said(key["value"], "other")), (passed, passed))
+    aws.delete_usage_plan_key(usagePlanId=plan, keyId=key["id"])
+    same(said(key["value"]), forbidden)
+    aws.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    aws.delete_api_key(apiKey=key["id"])
+    same(said(key["value"]), forbidden)
+    imported = "i" * 40
+    ids = aws.import_api_keys(body=f"Name,Key,UsagePlanIds\ni,{imported},{plan}\n".encode(), format="csv")["ids"]
+    same((len(ids), said(imported)), (1, passed))
+
+    # A method that asks for no key looks at none.
+    aws.update_method(restApiId=api, resourceId=root, httpMethod="GET", patchOperations=patch("replace", "/apiKeyRequired", "false"))
+    aws.create_deployment(restApiId=api, stageName="dev")
+    same((said(None), said("x" * 40)), (passed, passed))
+    clear()
+
+
+def test_an_authorizer_gives_no_keys_yet():
+    api, _ = keyed_api()
+    aws.update_rest_api(restApiId=api, patchOperations=patch("replace", "/apiKeySource", "AUTHORIZER"))
+    message = "The API cannot be deployed here: GET /: API keys of an authorizer are not built yet: `HEADER` is"
+    refused(lambda: aws.create_deployment(restApiId=api, stageName="dev"), BAD, message, 400)
+    clear()
+
+
+def answers(api, headers, count):
+    """How many of so many requests, one after the other, were answered with 200, and what the others were told."""
+    told = [call(api, "/dev", headers=headers) for _ in range(count)]
+    messages = {(answer.status, answer.json()["message"]) for answer in told if answer.status != 200}
+    return sum(answer.status == 200 for answer in told), messages
+
+
+def test_plans_throttle_each_key():
+    api, _ = keyed_api()
+    too_many = {(429, "Too Many Requests")}
+    plan = aws.create_usage_plan(
+        name="p", apiStages=[{"apiId": api, "stage": "dev"}], throttle={"burstLimit": 5, "rateLimit": 0.001}
+    )["id"]
+
+    def key(name):
+        made = aws.create_api_key(name=name, enabled=True)
+        aws.create_usage_plan_key(usagePlanId=plan, keyId=made["id"], keyType="API_KEY")
+        return {"x-api-key": made["value"]}
+
+    one, two = key("one"), key("two")
+    same(answers(api, one, 8), (5, too_many))
+    same(answers(api, two, 3), (3, set()))
+    # A change keeps what was used.
+    change(plan, patch("replace", "/description", "d"))
+    same(answers(api, one, 2), (0, too_many))
+    # The plan's throttle of the method comes first, and each key has its own.
+    three = key("three")
+    throttle = f"/apiStages/{api}:dev/throttle/~1/GET"
+    change(plan, patch("add", f"{throttle}/rateLimit", "0.001"), patch("add", f"{throttle}/burstLimit", "2"))
+    same(answers(api, three, 4), (2, too_many))
+    change(plan, patch("remove", throttle, ""))
+    # What the method refused, the plan has still.
+    same(answers(api, three, 4), (3, too_many))
+    # A rate of 0 lets nothing pass.
+    change(plan, patch("replace", "/throttle/rateLimit", "0"))
+    same(answers(api, key("four"), 2), (0, too_many))
+    change(plan, patch("remove", "/throttle", ""))
+    same(answers(api, one, 8), (8, set()))
+    clear()
+
+
+def test_a_stage_throttles_its_methods():
     api, _ = mock_api(aws)
-    nothing = {"burstLimit": 0, "rateLimit": 0}
-    aws.create_usage_plan(name="p", apiStages=[{"apiId": api, "stage": "dev"}], throttle=nothing)
-    same(call(api, "/dev").status, 200)
+
+    def set_limits(path, rate, burst):
+        limits = patch("replace", f"{path}/throttling/rateLimit", rate) + patch("replace", f"{path}/throttling/burstLimit", burst)
+        aws.update_stage(restApiId=api, stageName="dev", patchOperations=limits)
+
+    set_limits("/*/*", "0.001", "3")
+    same(answers(api, {}, 5), (3, {(429, "Too Many Requests")}))
+    set_limits("/~1/GET", "0.001", "4")
+    same(answers(api, {}, 2)[0] > 0, True)
+    # AWS's defaults are those of the account, and this one has no limit of its own.
+    set_limits("/~1/GET", "10000", "5000")
+    same(answers(api, {}, 20), (20, set()))
+    clear()
+
+
+def test_a_quota_is_of_each_key_and_over_all_stages():
+    api, _ = keyed_api()
+    aws.create_deployment(restApiId=api, stageName="other")
+    stages = [{"apiId": api, "stage": "dev"}, {"apiId": api, "stage": "other"}]
+    plan = aws.create_usage_plan(name="p", apiStages=stages, quota={"limit": 4, "period": "MONTH"})["id"]
+    keys = [aws.create_api_key(name=name, enabled=True) for name in ("one", "two")]
+    for key in keys:
+        aws.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
+    one, two = ({"x-api-key": key["value"]} for key in keys)
+    exceeded = {(429, "Limit Exceeded")}
+    same(call(api, "/other", headers=one).status, 200)
+    same(answers(api, one, 6), (3, exceeded))
+    same(call(api, "/other", headers=one).status, 429)
+    same(answers(api, two, 3), (3, set()))
+    # More is to be had as soon as the plan says so.
+    change(plan, patch("replace", "/quota/limit", "6"))
+    same(answers(api, one, 4), (2, exceeded))
+    change(plan, patch("remove", "/quota"))
+    same(answers(api, one, 3), (3, set()))
     clear()
 
 

@@ -26,7 +26,9 @@ pub use state::State;
 pub use table::Write;
 pub use usage::{DayUsage, Usage, UsageChange, date_of, day_of};
 
-use ringway_core::model::ThrottleSettings;
+use std::sync::Arc;
+
+use ringway_core::model::{Api, ThrottleSettings};
 
 use call::Call;
 use ids::Ids;
@@ -118,6 +120,11 @@ impl ControlPlane {
     /// Says what of the row cannot be read.
     pub fn load(&mut self, table: &str, key: &str, value: &[u8]) -> Result<(), String> {
         self.state.load(table, key, value)
+    }
+
+    /// Tells it what API files have: usage plans may name their stages. APIs of its own may be among them.
+    pub fn set_elsewhere<'a>(&mut self, apis: impl IntoIterator<Item = &'a Arc<Api>>) {
+        self.state.elsewhere = apis.into_iter().map(|api| (api.id.clone(), api.clone())).collect();
     }
 
     /// What it holds.

@@ -1,5 +1,10 @@
 //! Everything that the control plane holds.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ringway_core::model::Api;
+
 use super::deploy::Served;
 use super::ids::Ids;
 use super::table::{Row, Table, Write};
@@ -16,6 +21,8 @@ macro_rules! tables {
             pub(crate) usage: Box<dyn Usage>,
             /// What was made of the rows for the data plane.
             pub(crate) served: Served,
+            /// What API files have, by id.
+            pub(crate) elsewhere: HashMap<String, Arc<Api>>,
             $($(#[$doc])* pub $field: Table<$row>,)*
         }
 
@@ -29,7 +36,14 @@ macro_rules! tables {
 
         impl State {
             pub(crate) fn new(settings: Settings, ids: Ids) -> Self {
-                State { settings, ids, usage: Box::new(Uncounted), served: Served::default(), $($field: Table::default(),)* }
+                State {
+                    settings,
+                    ids,
+                    usage: Box::new(Uncounted),
+                    served: Served::default(),
+                    elsewhere: HashMap::new(),
+                    $($field: Table::default(),)*
+                }
             }
 
             pub(crate) fn writes(&self) -> Vec<Write> {
@@ -137,9 +151,15 @@ impl State {
         places.filter(|plan| !plan.contains('/'))
     }
 
-    /// Whether there is a stage.
+    /// Whether there is a stage, be it of an API file.
     pub(crate) fn has_stage(&self, api: &str, stage: &str) -> bool {
-        self.stages.child(api, stage).is_some()
+        match self.rest_apis.get(api) {
+            Some(_) => self.stages.child(api, stage).is_some(),
+            None => self
+                .elsewhere
+                .get(api)
+                .is_some_and(|api| api.stages.iter().any(|known| known.stage_name == stage)),
+        }
     }
 
     /// The API, or AWS's words for that there is none (tables.md §8.1).

@@ -46,6 +46,7 @@ use importer::Importer;
 pub use merge::merge;
 pub use pseudo_parameters::Account;
 pub(crate) use schema::{is_model_name, model_of_url};
+pub(crate) use security::{KEY_OF_AUTHORIZER, needs_key_of_authorizer};
 use stage_use::StageUse;
 
 /// What an import is told besides the document (tables.md §10.1).

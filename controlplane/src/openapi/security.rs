@@ -1,6 +1,6 @@
 //! Security schemes, authorizers, and what a method asks of its caller (tables.md §4.6, §10, §10.1, §16).
 
-use ringway_core::model::{Authorization, Authorizer, AuthorizerType};
+use ringway_core::model::{ApiKeySource, Authorization, Authorizer, AuthorizerType, RestApi};
 
 use super::annotations::full_name;
 use super::importer::Importer;
@@ -10,6 +10,9 @@ use crate::issue::quoted;
 
 /// Largest `authorizerResultTtlInSeconds` (tables.md §4.6).
 const TTL_MAX: u64 = 3600;
+
+/// Why a method that needs an API key is not served where the key comes from an authorizer.
+pub(crate) const KEY_OF_AUTHORIZER: &str = "API keys of an authorizer are not built yet: `HEADER` is";
 
 const SCHEME_KEYS: [&str; 12] = [
     "type",
@@ -39,6 +42,12 @@ const HTTP_API_KEYS: [&str; 3] =
     ["authorizerPayloadFormatVersion", "enableSimpleResponses", "jwtConfiguration"];
 
 const OPEN_HELP: &str = "remove it only if the operations may be called by anyone";
+
+/// Whether a method of an API needs an API key that comes from an authorizer.
+pub(crate) fn needs_key_of_authorizer(api: &RestApi) -> bool {
+    let mut methods = api.resources.iter().flat_map(|resource| &resource.methods);
+    api.api_key_source == ApiKeySource::Authorizer && methods.any(|method| method.api_key_required)
+}
 
 /// What a security scheme asks for.
 #[derive(Clone, Copy)]
@@ -183,7 +192,9 @@ impl<'a> Importer<'_, 'a> {
                 match kind {
                     Some(Kind::ApiKey) => {
                         api_key_required = true;
-                        self.not_served.at_with_help(&scopes, "API keys are not built yet", OPEN_HELP);
+                        if self.key_comes_from_authorizer() {
+                            self.not_served.at_with_help(&scopes, KEY_OF_AUTHORIZER, OPEN_HELP);
+                        }
                     }
                     Some(Kind::Invalid) => {}
                     // What AWS's own tools write for "no authorizer here".
@@ -203,6 +214,13 @@ impl<'a> Importer<'_, 'a> {
             Some(explicit) => (explicit, api_key_required),
             None => (authorization, api_key_required),
         }
+    }
+
+    /// `x-amazon-apigateway-api-key-source`: the root is read after its operations.
+    fn key_comes_from_authorizer(&self) -> bool {
+        let source = self.root.get(&full_name("api-key-source"));
+        let source = source.as_ref().and_then(|source| source.scalar_text());
+        source.is_some_and(|source| source.eq_ignore_ascii_case("AUTHORIZER"))
     }
 
     fn require(&mut self, authorization: &mut Authorization, kind: Kind, name: &str, scopes: &Cursor<'a>) {

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use ringway_controlplane::aws::{ControlPlane, Settings};
 use ringway_controlplane::process::{ControlPlaneConfig, ProcessConfig};
 use ringway_core::ids::IdSource;
@@ -26,7 +27,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::reload::ReloadHandle;
+use crate::reload::{ReloadHandle, Status};
 use crate::usage::UsageHandle;
 use listener::{Access, Front};
 use sigv4::Verifier;
@@ -136,6 +137,7 @@ impl Opened {
         self,
         listener: std::net::TcpListener,
         reload: ReloadHandle,
+        status: Arc<ArcSwap<Status>>,
         compile: CompileSettings,
     ) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("the control plane cannot start: {error}");
@@ -143,7 +145,8 @@ impl Opened {
         listener.set_nonblocking(true).map_err(failed)?;
         let Opened { plane, store, access, throttle, usage, serving, .. } = self;
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let writer = Writer { plane, store: Arc::new(store), reload, usage, served: serving };
+        let writer =
+            Writer { plane, store: Arc::new(store), reload, usage, served: serving, status, known: None };
         thread::Builder::new()
             .name("control-writer".into())
             .spawn(move || writer.run(waiting))

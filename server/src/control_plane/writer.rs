@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ringway_controlplane::aws::{
     ControlPlane, DayUsage, Exception, ExceptionType, Handled, Request, Response, Serving, TestInvocation,
     Usage, UsageChange, Write,
@@ -12,7 +13,7 @@ use ringway_core::model::{Configuration, QuotaSettings};
 use tokio::sync::{mpsc, oneshot};
 
 use super::store::Store;
-use crate::reload::{Change, NotServed, ReloadHandle, unix_seconds};
+use crate::reload::{Change, NotServed, ReloadHandle, Status, unix_seconds};
 use crate::usage::{Keys, Query, UsageHandle};
 
 /// A request, and where its answer goes.
@@ -40,6 +41,10 @@ pub(super) struct Writer {
     pub(super) usage: UsageHandle,
     /// What the cores serve of it.
     pub(super) served: Configuration,
+    /// What the cores serve of it and of files.
+    pub(super) status: Arc<ArcSwap<Status>>,
+    /// The generation that `plane` knows the files of.
+    pub(super) known: Option<Arc<Status>>,
 }
 
 impl Writer {
@@ -60,6 +65,11 @@ impl Writer {
     }
 
     fn respond(&mut self, request: &Request<'_>) -> Answered {
+        let status = self.status.load_full();
+        if self.known.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &status)) {
+            self.plane.set_elsewhere(&status.apis);
+            self.known = Some(status);
+        }
         let Handled { response, writes, serving_changed, test_invocation, usage_change } =
             self.plane.handle(request, unix_seconds() as i64);
         if let Some(invocation) = test_invocation {

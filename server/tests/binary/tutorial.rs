@@ -25,7 +25,8 @@ fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
-        if !line.starts_with("```sh") {
+        let is_python = line == "```python";
+        if !line.starts_with("```sh") && !is_python {
             continue;
         }
         let mut block =
@@ -35,6 +36,9 @@ fn blocks(page: &str) -> Vec<Block> {
                 Some(expected) => block.expected.push(expected.to_owned()),
                 None => block.command += &format!("{line}\n"),
             }
+        }
+        if is_python {
+            block.command = format!("python3 - <<'END'\n{}END\n", block.command);
         }
         blocks.push(block);
     }
@@ -74,7 +78,7 @@ fn with_free_ports(root: &Path, tutorial: &Tutorial) -> (tempfile::TempDir, Stri
     for entry in std::fs::read_dir(root.join(tutorial.files)).unwrap() {
         let path = entry.unwrap().path();
         // Who followed the page has a store there.
-        if path.extension().is_some_and(|extension| extension != "redb") {
+        if path.extension().is_some_and(|extension| extension != "redb" && extension != "key") {
             let text = std::fs::read_to_string(&path).unwrap();
             std::fs::write(files.join(path.file_name().unwrap()), moved(&text)).unwrap();
         }
@@ -127,6 +131,29 @@ impl Environment {
         Environment { path: std::env::var("PATH").unwrap_or_default(), variables: Vec::new() }
     }
 
+    /// With boto3 where `cargo xtask test` has put it, else that of the host; without either this says so.
+    fn with_boto3() -> Option<Self> {
+        let mut environment = Self::inherited();
+        let target = Path::new(env!("CARGO_BIN_EXE_ringway")).ancestors().nth(2).unwrap();
+        environment.variables.push(("PYTHONPATH", target.join("tools").join("boto3").display().to_string()));
+        environment.leave_settings();
+        let mut python = Command::new("python3");
+        environment.give(python.args(["-c", "import boto3"]), &environment.path);
+        let found = python.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if found.is_ok_and(|status| status.success()) {
+            return Some(environment);
+        }
+        eprintln!("SKIPPED: boto3 is not installed; `cargo xtask test` installs it");
+        None
+    }
+
+    /// What the host has of AWS's settings is not for tests.
+    fn leave_settings(&mut self) {
+        for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+            self.variables.push((name, "/dev/null".to_owned()));
+        }
+    }
+
     /// With the AWS CLI where `cargo xtask test` has put it, else that of the host; without either this says so.
     fn with_aws() -> Option<Self> {
         let mut environment = Self::inherited();
@@ -136,10 +163,7 @@ impl Environment {
             environment.variables.push(("PYTHONPATH", installed.display().to_string()));
             environment.path = format!("{}:{}", installed.join("bin").display(), environment.path);
         }
-        // What the host has of AWS's settings is not for tests.
-        for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
-            environment.variables.push((name, "/dev/null".to_owned()));
-        }
+        environment.leave_settings();
         let mut aws = Command::new("aws");
         environment.give(aws.arg("--version"), &environment.path);
         let found = aws.stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -173,6 +197,15 @@ fn every_block_of_the_aws_tutorial_does_what_the_page_says() {
     let tutorial = Tutorial { page: "docs/tutorial-aws-cli.md", files: "config/tutorial-aws", ports };
     let ran = run(&tutorial, &environment);
     assert!(ran >= 15, "{ran}");
+}
+
+#[test]
+fn every_block_of_the_tutorial_of_usage_plans_does_what_the_page_says() {
+    let Some(environment) = Environment::with_boto3() else { return };
+    let ports = &[":8081", ":9901", ":9902"];
+    let tutorial = Tutorial { page: "docs/tutorial-usage-plans.md", files: "config/tutorial-aws", ports };
+    let ran = run(&tutorial, &environment);
+    assert!(ran >= 10, "{ran}");
 }
 
 /// Waits until what the command starts listens: the address is in the command, or in the process file that it names.

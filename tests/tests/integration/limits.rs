@@ -42,7 +42,7 @@ fn usage(plan: &str) -> String {
     format!(
         "[[usagePlans]]\nid = \"gold\"\nname = \"gold\"\napiStages = [{{ apiId = \"itest00001\", stage = \"dev\" }}]\n{plan}\n\
          [[apiKeys]]\nid = \"one\"\nname = \"one\"\nvalue = \"{KEY}\"\nusagePlanIds = [\"gold\"]\n\n\
-         [[apiKeys]]\nid = \"off\"\nname = \"off\"\nvalue = \"another-key-that-is-disabled\"\nenabled = false\nusagePlanIds = [\"gold\"]\n\n\
+         [[apiKeys]]\nid = \"off\"\nname = \"off\"\nvalue = \"a-key-that-is-disabled\"\nenabled = false\nusagePlanIds = [\"gold\"]\n\n\
          [[apiKeys]]\nid = \"none\"\nname = \"none\"\nvalue = \"a-key-that-is-in-no-plan-at-all\"\nusagePlanIds = []\n"
     )
 }
@@ -58,7 +58,7 @@ fn keys_open_what_their_plans_name(driver: &'static str) {
     let mut client = Client::connect(gateway.listen);
     assert_eq!(ask(&mut client, "/keyed", KEY).text(), "passed");
     let long = "k".repeat(9_000);
-    for key in ["", "unknown", "another-key-that-is-disabled", "a-key-that-is-in-no-plan-at-all", &long] {
+    for key in ["", "unknown", "a-key-that-is-disabled", "a-key-that-is-in-no-plan-at-all", &long] {
         let answer = ask(&mut client, "/keyed", key);
         assert_eq!((answer.status, answer.text().as_str()), (403, r#"{"message":"Forbidden"}"#), "{key:.40}");
         assert_eq!(ask(&mut client, "/any", key).status, 200);

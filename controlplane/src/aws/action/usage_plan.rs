@@ -182,7 +182,7 @@ fn api_stages(state: &State, members: &Members<'_>) -> Result<Vec<ApiStage>, Exc
                 "Invalid API Stage {api: %s, stage: %s} specified for usageplan %s",
             ));
         }
-        if state.stages.child(&row.api_id, &row.stage).is_none() {
+        if !state.has_stage(&row.api_id, &row.stage) {
             let message = format!("API Stage not found: {}:{}", row.api_id, row.stage);
             return Err(Exception::not_found(message));
         }

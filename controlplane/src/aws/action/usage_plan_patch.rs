@@ -77,7 +77,7 @@ fn patch_stages(state: &State, plan: &mut UsagePlan, operation: &PatchOperation)
         return Ok(());
     }
     let (api_id, stage) = split(value)?;
-    if state.stages.child(api_id, stage).is_none() {
+    if !state.has_stage(api_id, stage) {
         return Err(unknown_stage(plan, api_id, stage));
     }
     if position(plan, value).is_err() {

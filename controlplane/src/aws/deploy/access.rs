@@ -24,7 +24,8 @@ pub(crate) fn account_throttle(settings: &Settings) -> model::ThrottleSettings {
 
 /// The usage plans. One that has not changed is the same allocation as one of `before`.
 ///
-/// Stages that were deleted are left out: their plans outlive them, as on AWS.
+/// Stages that were deleted are left out: their plans outlive them, as on AWS. Those of APIs that the control plane does not have may be
+/// in API files, which come and go without it.
 pub(super) fn usage_plans(state: &State, before: &[Arc<UsagePlan>]) -> Vec<Arc<UsagePlan>> {
     let mut known = before.iter().peekable();
     let rows = state.usage_plans.iter().map(|(_, row)| usage_plan(state, row));
@@ -40,7 +41,10 @@ pub(super) fn usage_plans(state: &State, before: &[Arc<UsagePlan>]) -> Vec<Arc<U
 }
 
 fn usage_plan(state: &State, row: &wire::UsagePlan) -> UsagePlan {
-    let stages = row.api_stages.iter().filter(|stage| state.has_stage(&stage.api_id, &stage.stage));
+    let is_deleted = |stage: &&wire::ApiStage| {
+        state.rest_apis.get(&stage.api_id).is_some() && !state.has_stage(&stage.api_id, &stage.stage)
+    };
+    let stages = row.api_stages.iter().filter(|stage| !is_deleted(stage));
     UsagePlan {
         id: row.id.clone(),
         name: row.name.clone(),

@@ -14,6 +14,7 @@ use crate::aws::{ControlPlane, Request};
 fn plane() -> ControlPlane {
     let mut plane = control_plane();
     plane.state.rest_apis.put("a", RestApi { id: "a".into(), ..RestApi::default() });
+    plane.commit();
     plane
 }
 
@@ -85,6 +86,28 @@ fn plans_are_served_with_the_stages_that_exist() {
     let message = "Invalid method specified for the throttle of an API Stage: /a";
     with_stage(&mut plane);
     assert_eq!(refused(&mut plane, "POST", "/usageplans", body).1, message);
+}
+
+#[test]
+fn plans_may_name_stages_of_files() {
+    let mut plane = plane();
+    let body = json!({"name": "p", "apiStages": [{"apiId": "f", "stage": "s"}]});
+    assert_eq!(refused(&mut plane, "POST", "/usageplans", body.clone()).1, "API Stage not found: f:s");
+    let deployment = model::Deployment { id: "d".into(), rest_api: model::RestApi::default() };
+    let stages = vec![model::Stage::new("s", Arc::new(deployment))];
+    let api = |id: &str| Arc::new(model::Api { id: id.into(), name: id.into(), stages: stages.clone() });
+    // The one that the control plane has itself is known by its rows alone.
+    plane.set_elsewhere(&[api("f"), api("a")]);
+    let plan = id(&mut plane, "/usageplans", body);
+    let add = |stage: &str| json!({"patchOperations": [{"op": "add", "path": "/apiStages", "value": stage}]});
+    let path = format!("/usageplans/{plan}");
+    for (stage, message) in [("f:t", "stage: t}"), ("a:s", "api: a"), ("g:s", "api: g")] {
+        let told = refused(&mut plane, "PATCH", &path, add(stage)).1;
+        assert!(told.starts_with("Invalid API Stage {api: ") && told.contains(message), "{told}");
+    }
+    plane.set_elsewhere(&[]);
+    let served = serving(&mut plane).usage_plans;
+    assert_eq!(served[0].api_stages[0].api_id, "f", "files are read after the store");
 }
 
 #[test]

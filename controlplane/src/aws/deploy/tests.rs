@@ -190,6 +190,25 @@ fn what_does_nothing_is_deployed_as_aws_deploys_it() {
 }
 
 #[test]
+fn a_method_may_need_a_key_of_the_header() {
+    let mut plane = control_plane();
+    let id = mocked_api(&mut plane);
+    let root = plane.state.rest_apis.get(&id).unwrap().root_resource_id.clone();
+    let replace = |path: &str, value: &str| json!({"patchOperations": [{"op": "replace", "path": path, "value": value}]});
+    let method = format!("/restapis/{id}/resources/{root}/methods/GET");
+    good(&mut plane, "PATCH", &method, replace("/apiKeyRequired", "true"));
+    deploy(&mut plane, &id, Some("prod"));
+    let served = serving(&mut plane);
+    assert!(api(&served, &id).stages[0].deployment.rest_api.resources[0].methods[0].api_key_required);
+    good(&mut plane, "PATCH", &format!("/restapis/{id}"), replace("/apiKeySource", "AUTHORIZER"));
+    let (_, message) = refused(&mut plane, "POST", &format!("/restapis/{id}/deployments"), json!({}));
+    assert_eq!(
+        message,
+        "The API cannot be deployed here: GET /: API keys of an authorizer are not built yet: `HEADER` is"
+    );
+}
+
+#[test]
 fn domain_names_lead_to_stages() {
     let mut plane = control_plane();
     let id = mocked_api(&mut plane);

@@ -74,7 +74,8 @@ fn in_file(plan: &UsagePlan, row: &wire::UsagePlan, serving: &Serving, into: &mu
         let served = api.and_then(|api| api.stages.iter().find(|served| served.stage_name == stage.stage));
         known.throttles.retain(|throttle| {
             let method = (throttle.resource_path.clone(), throttle.http_method);
-            let is_there = served.is_some_and(|served| has_method(served, &method));
+            // Those of API files are not known here.
+            let is_there = api.is_none() || served.is_some_and(|served| has_method(served, &method));
             if !is_there {
                 let (path, verb) = (&method.0, method.1.as_str());
                 into.left_out.push(format!("{place}: throttle {path}/{verb}: it has no such method"));
