@@ -34,6 +34,7 @@ use crate::log_writer::{LogWriter, Reopener, Target};
 use crate::reload::{self, Candidate, Memory, ReloadHandle, Source, Status, Worker};
 use crate::resolver::Resolver;
 use crate::signals::{SignalEvent, Signals};
+use crate::warm_cache;
 use crate::watch_files::FileWatch;
 
 /// How long after the drain deadline a core may still be ending.
@@ -191,6 +192,7 @@ async fn start(
     tokio::spawn(resolver.clone().keep_fresh(watched_endpoints));
 
     let Candidate { snapshot, configuration, files } = candidate;
+    warm_cache::load(&configuration.apis, &snapshot);
     let publisher = Publisher::new(snapshot);
     let (sinks, log) = start_log(&process, &counters)?;
     let explanations = Arc::<Explanations>::default();
@@ -259,7 +261,7 @@ async fn start(
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
     if let Some((opened, listener)) = control_plane.zip(control_listener) {
-        opened.start(listener, reload.clone(), compile)?;
+        opened.start(listener, reload.clone(), admin.publisher.clone(), compile)?;
     }
     eprint!("{banner}");
     Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })
@@ -294,7 +296,7 @@ impl Running {
         tracing::info!("draining: no new connections, requests in flight have {} ms", timeout.as_millis());
         self.admin.draining.store(true, Relaxed);
         self.cores.drain(timeout);
-        let Running { mut cores, log, mut signals, .. } = self;
+        let Running { admin, mut cores, log, mut signals, .. } = self;
         let reopener = log.as_ref().map(LogWriter::reopener);
         let ended = async {
             let mut code = 0;
@@ -308,6 +310,8 @@ impl Running {
             if let Some(log) = log {
                 let _ = tokio::task::spawn_blocking(move || log.finish()).await;
             }
+            let write = move || warm_cache::dump(&admin.status.load().apis, &admin.publisher.current().1);
+            let _ = tokio::task::spawn_blocking(write).await;
             code
         };
         let patience = sleep(timeout + DRAIN_GRACE);

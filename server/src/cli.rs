@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Invoke(InvokeArgs),
     /// Print every step of the next requests that a running gateway serves, as AWS's execution log does
     Explain(ExplainArgs),
+    /// Empty the caches of a running gateway, or forget what has a tag
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Render, trace, check and test mapping templates
     #[command(subcommand)]
     Template(TemplateCommand),
@@ -163,6 +166,33 @@ pub(crate) struct ExplainArgs {
     /// Only requests whose path below the stage begins so
     #[arg(long, default_value = "")]
     pub(crate) path: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Forget every answer
+    Flush(CacheTarget),
+    /// Forget the answers that have a tag; the stage has `cache.tags`
+    Purge {
+        #[command(flatten)]
+        target: CacheTarget,
+        /// The tag; may be given again
+        #[arg(long = "tag", value_name = "TAG", required = true)]
+        tags: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheTarget {
+    /// The admin server of the gateway
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9901")]
+    pub(crate) admin: String,
+    /// The id of the API
+    #[arg(long)]
+    pub(crate) api: String,
+    /// The stage; without it all of the API
+    #[arg(long)]
+    pub(crate) stage: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ mod aws_operations;
 mod banner;
 mod boot;
 mod bounded;
+mod cache;
 mod check;
 mod cli;
 mod compare;
@@ -28,6 +29,7 @@ mod resolver;
 mod sample_backend;
 mod signals;
 mod template;
+mod warm_cache;
 mod watch_files;
 mod web_page;
 
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         cli::Command::ImportConfig(arguments) => export_config::import(&arguments),
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Explain(arguments) => explain::run(&arguments),
+        cli::Command::Cache(command) => cache::run(&command),
         cli::Command::Demo(arguments) => demo::run(&arguments),
         cli::Command::AwsOperations => aws_operations::run(),
     };

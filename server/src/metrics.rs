@@ -3,7 +3,8 @@
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
-use ringway_core::snapshot::{RouteLabels, StageLabels};
+use ringway_core::cache::Cache;
+use ringway_core::snapshot::{RouteLabels, StageLabels, StagePlan};
 use ringway_core::telemetry::counters::{CoreCounters, Counter, HISTOGRAM_BUCKETS, Histogram};
 use ringway_ring::native::RingCounters;
 
@@ -22,6 +23,8 @@ pub(crate) struct Scrape<'a> {
     pub(crate) routes: &'a [RouteLabels],
     /// Labels of the stage slots; the index is the slot.
     pub(crate) stages: &'a [StageLabels],
+    /// The stages that are served; those with a cache are shown with it.
+    pub(crate) plans: &'a [Arc<StagePlan>],
     /// Generation that was published last.
     pub(crate) generation: u64,
     /// Whether the last attempt to load the configuration succeeded.
@@ -134,6 +137,7 @@ pub(crate) fn render(scrape: &Scrape<'_>) -> String {
             text.sample(name, &[("core", &core.to_string())], counter(counters).get());
         }
     }
+    caches(&mut text, scrape);
     configuration(&mut text, scrape);
     text.single(
         "ringway_access_log_write_errors_total",
@@ -246,6 +250,22 @@ fn connections(text: &mut Text, scrape: &Scrape<'_>) {
     for (core, counters) in scrape.cores.iter().enumerate() {
         text.sample(name, &[("core", &core.to_string())], counters.upstream_waiting.get());
     }
+}
+
+fn caches(text: &mut Text, scrape: &Scrape<'_>) {
+    let mut family = |name: &str, kind: &str, help: &str, read: fn(&Cache) -> u64| {
+        text.family(name, kind, help);
+        // A canary has the cache of its stage.
+        for plan in scrape.plans.iter().filter(|plan| !plan.is_canary) {
+            if let Some(cache) = &plan.cache {
+                text.sample(name, &[("api", &*plan.api_id), ("stage", &*plan.stage_name)], read(cache));
+            }
+        }
+    };
+    family("ringway_cache_bytes", "gauge", "Bytes that a stage's cache is counted with.", Cache::bytes);
+    family("ringway_cache_max_bytes", "gauge", "Bytes that a stage's cache may have.", Cache::budget);
+    let help = "Answers that had to make room for others in a stage's cache.";
+    family("ringway_cache_evictions_total", "counter", help, Cache::evictions);
 }
 
 fn configuration(text: &mut Text, scrape: &Scrape<'_>) {
@@ -392,6 +412,7 @@ mod tests {
             rings: &[Arc::default(), Arc::default()],
             routes: &[RouteLabels { api: "petstore01".into(), stage: "dev".into(), route: route.into() }],
             stages: &[StageLabels { api: "petstore01".into(), stage: "dev".into() }],
+            plans: &[],
             generation: 7,
             last_reload_successful: false,
             last_reload_success_seconds: 1_700_000_000,

@@ -74,6 +74,8 @@ pub struct Handled {
     pub serving_changed: bool,
     /// What the host has to run for its answer; [`Handled::response`] is only the status then.
     pub test_invocation: Option<Box<TestInvocation>>,
+    /// The API and the stage whose cache the host has to empty before the answer is sent.
+    pub flushed: Option<(String, String)>,
 }
 
 /// One request to an API that is nowhere served, see TestInvokeMethod.
@@ -118,12 +120,27 @@ impl ControlPlane {
     /// Answers a request at `now`, in seconds since 1970. A refused one leaves nothing behind.
     pub fn handle(&mut self, request: &Request<'_>, now: i64) -> Handled {
         match self.answer(request, now) {
-            Ok((response, test_invocation)) => Handled {
-                response,
-                writes: self.state.writes(),
-                serving_changed: self.state.serving_changed(),
-                test_invocation,
-            },
+            Ok((answer, status)) => {
+                let (mut test_invocation, mut flushed) = (None, None);
+                let answer = match answer {
+                    Answer::TestInvoke(invocation) => {
+                        test_invocation = Some(invocation);
+                        Answer::Empty
+                    }
+                    Answer::FlushCache { api, stage } => {
+                        flushed = Some((api, stage));
+                        Answer::Empty
+                    }
+                    answer => answer,
+                };
+                Handled {
+                    response: answer.into_response(status),
+                    writes: self.state.writes(),
+                    serving_changed: self.state.serving_changed(),
+                    test_invocation,
+                    flushed,
+                }
+            }
             Err(exception) => {
                 self.state.roll_back();
                 Handled {
@@ -131,6 +148,7 @@ impl ControlPlane {
                     writes: Vec::new(),
                     serving_changed: false,
                     test_invocation: None,
+                    flushed: None,
                 }
             }
         }
@@ -146,11 +164,8 @@ impl ControlPlane {
         self.state.roll_back();
     }
 
-    fn answer(
-        &mut self,
-        request: &Request<'_>,
-        now: i64,
-    ) -> Result<(Response, Option<Box<TestInvocation>>), Exception> {
+    /// What the action yields, and the status of its success.
+    fn answer(&mut self, request: &Request<'_>, now: i64) -> Result<(Answer, u16), Exception> {
         let (operation, path) = operation::find(request)?;
         let action = match operation.support {
             Support::Supported(action) => action,
@@ -162,12 +177,7 @@ impl ControlPlane {
             }
         };
         let call = Call::new(operation, path, request, now)?;
-        match action(&mut self.state, &call)? {
-            Answer::TestInvoke(invocation) => {
-                Ok((Answer::Empty.into_response(operation.status), Some(invocation)))
-            }
-            answer => Ok((answer.into_response(operation.status), None)),
-        }
+        Ok((action(&mut self.state, &call)?, operation.status))
     }
 }
 
@@ -181,6 +191,8 @@ pub(crate) enum Answer {
     Document { content_type: String, file_name: String, body: Vec<u8> },
     /// What the host has to run.
     TestInvoke(Box<TestInvocation>),
+    /// Nothing, once the host has emptied the cache of a stage.
+    FlushCache { api: String, stage: String },
 }
 
 impl Answer {
@@ -198,7 +210,7 @@ impl Answer {
             body: Vec::new(),
         };
         match self {
-            Answer::Empty | Answer::TestInvoke(_) => empty,
+            Answer::Empty | Answer::TestInvoke(_) | Answer::FlushCache { .. } => empty,
             Answer::Json(value) => Response {
                 content_type: "application/json".to_owned(),
                 body: value.to_string().into_bytes(),

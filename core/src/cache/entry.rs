@@ -34,12 +34,13 @@ pub struct Lifetime {
     pub if_error: u64,
 }
 
-/// An answer that is kept. One allocation beside its own holds key, header lines and body.
+/// An answer that is kept.
 #[derive(Debug)]
 pub struct Entry {
-    bytes: Box<[u8]>,
+    /// Key and header lines.
+    head: Box<[u8]>,
     key_len: u32,
-    lines_len: u32,
+    body: Arc<[u8]>,
     /// Upper half of the hash of its key, never 0.
     pub(super) mark: u32,
     status: u16,
@@ -91,9 +92,9 @@ pub(super) struct Asked<'k> {
 impl Entry {
     pub(super) fn new(asked: Asked<'_>, answer: &NewAnswer<'_>, lifetime: Lifetime, room: Room) -> Self {
         Entry {
-            bytes: [asked.key, answer.lines, answer.body].concat().into(),
+            head: [asked.key, answer.lines].concat().into(),
             key_len: asked.key.len() as u32,
-            lines_len: answer.lines.len() as u32,
+            body: answer.body.into(),
             mark: asked.mark,
             status: answer.status,
             referenced: AtomicBool::new(false),
@@ -122,19 +123,24 @@ impl Entry {
     /// The key that it is kept under.
     #[inline]
     pub fn key(&self) -> &[u8] {
-        &self.bytes[..self.key_len as usize]
+        &self.head[..self.key_len as usize]
     }
 
     /// Its header lines with their line ends.
     #[inline]
     pub fn lines(&self) -> &[u8] {
-        &self.bytes[self.key_len as usize..][..self.lines_len as usize]
+        &self.head[self.key_len as usize..]
     }
 
     /// Its body.
     #[inline]
     pub fn body(&self) -> &[u8] {
-        &self.bytes[self.key_len as usize + self.lines_len as usize..]
+        &self.body
+    }
+
+    /// Its body, to be sent from where it is. Who holds it holds the entry too for as long: only entries are counted.
+    pub fn shared_body(&self) -> Arc<[u8]> {
+        self.body.clone()
     }
 
     /// Slots of its tags.
@@ -221,12 +227,5 @@ impl Entry {
     /// Whether it was wanted since the last time that this was asked.
     pub(super) fn take_reference(&self) -> bool {
         self.referenced.load(Ordering::Relaxed) && self.referenced.swap(false, Ordering::Relaxed)
-    }
-}
-
-/// The body: what is sent from here without a copy.
-impl AsRef<[u8]> for Entry {
-    fn as_ref(&self) -> &[u8] {
-        self.body()
     }
 }

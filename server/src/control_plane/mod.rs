@@ -22,6 +22,7 @@ use ringway_controlplane::process::{ControlPlaneConfig, ProcessConfig};
 use ringway_core::ids::IdSource;
 use ringway_core::model::Configuration;
 use ringway_core::snapshot::CompileSettings;
+use ringway_core::snapshot::publish::Publisher;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -130,6 +131,7 @@ impl Opened {
         self,
         listener: std::net::TcpListener,
         reload: ReloadHandle,
+        publisher: Arc<Publisher>,
         compile: CompileSettings,
     ) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("the control plane cannot start: {error}");
@@ -137,7 +139,7 @@ impl Opened {
         listener.set_nonblocking(true).map_err(failed)?;
         let Opened { plane, store, access, throttle, serving, .. } = self;
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let writer = Writer { plane, store: Arc::new(store), reload, served: serving };
+        let writer = Writer { plane, store: Arc::new(store), reload, publisher, served: serving };
         thread::Builder::new()
             .name("control-writer".into())
             .spawn(move || writer.run(waiting))

@@ -7,9 +7,11 @@ use ringway_controlplane::aws::{
     ControlPlane, Exception, ExceptionType, Handled, Request, Response, Serving, TestInvocation, Write,
 };
 use ringway_core::model::Configuration;
+use ringway_core::snapshot::publish::Publisher;
 use tokio::sync::{mpsc, oneshot};
 
 use super::store::Store;
+use crate::cache;
 use crate::reload::{Change, NotServed, ReloadHandle, unix_seconds};
 
 /// A request, and where its answer goes.
@@ -33,6 +35,8 @@ pub(super) struct Writer {
     pub(super) plane: ControlPlane,
     pub(super) store: Arc<Store>,
     pub(super) reload: ReloadHandle,
+    /// Where the caches of stages are found.
+    pub(super) publisher: Arc<Publisher>,
     /// What the cores serve of it.
     pub(super) served: Configuration,
 }
@@ -55,10 +59,13 @@ impl Writer {
     }
 
     fn respond(&mut self, request: &Request<'_>) -> Answered {
-        let Handled { response, writes, serving_changed, test_invocation } =
+        let Handled { response, writes, serving_changed, test_invocation, flushed } =
             self.plane.handle(request, unix_seconds() as i64);
         if let Some(invocation) = test_invocation {
             return Answered::TestInvoke(invocation);
+        }
+        if let Some((api, stage)) = flushed {
+            cache::flush(&self.publisher, &api, Some(&stage));
         }
         if writes.is_empty() {
             return Answered::Response(response);
