@@ -7,7 +7,7 @@ mod table;
 mod warm;
 
 pub use entry::{ENTRY_OVERHEAD_BYTES, Entry, Lifetime, NewAnswer};
-pub use flight::{Flights, Lead, Outcome, Turn, Wait};
+pub use flight::{Flights, Lead, Outcome, Turn, Wait, Waited};
 pub use status::CacheStatus;
 pub use table::{Cache, Found, Ticket};
 pub use warm::{Damaged, dump, load};

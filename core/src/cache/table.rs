@@ -238,9 +238,20 @@ impl Cache {
         self.purged[self.tag_slot(tag) as usize].fetch_max(sequence, Ordering::SeqCst);
     }
 
-    /// The slot of a tag.
+    /// The slot of a tag: the same in every process, because [`dump`](super::dump) writes it (FNV-1a).
     pub fn tag_slot(&self, tag: &[u8]) -> u16 {
-        (self.hasher.hash_one(tag) % SLOTS as u64) as u16
+        let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = tag.iter().fold(0xcbf2_9ce4_8422_2325, fold);
+        ((hash ^ (hash >> 32)) % SLOTS as u64) as u16
+    }
+
+    pub(super) fn has_slot(&self, slot: u16) -> bool {
+        usize::from(slot) < SLOTS
+    }
+
+    /// Whether an entry fits without another having to go.
+    pub(super) fn has_room_for(&self, key: &[u8], answer: &NewAnswer<'_>) -> bool {
+        self.bytes() + Entry::size_of(key, answer) <= self.budget
     }
 
     /// Everything that it holds and may still be used, one by one, in no order.
@@ -314,8 +325,7 @@ impl Cache {
         for way in 0..WAYS {
             loop {
                 let held = set.ways[way].load();
-                let is_older =
-                    held.as_ref().is_some_and(|known| known.key() == key && known.sequence < most);
+                let is_older = held.as_ref().is_some_and(|known| known.key() == key && known.sequence < most);
                 if !is_older || set.replace(way, &held, None) {
                     break;
                 }
@@ -329,7 +339,10 @@ impl Cache {
         let first = new.sequence as usize;
         for step in 0..2 * WAYS {
             let way = (first + step) % WAYS;
-            let is_wanted = set.ways[way].load().as_ref().is_some_and(|entry| self.is_live(entry) && entry.take_reference());
+            let is_wanted = set.ways[way]
+                .load()
+                .as_ref()
+                .is_some_and(|entry| self.is_live(entry) && entry.take_reference());
             if !is_wanted {
                 return way;
             }
