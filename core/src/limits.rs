@@ -159,7 +159,8 @@ pub const EXPLAINED_STAGES_MAX: usize = 16;
 /// Bytes of the body of an answer that is cached (AWS: 1,048,576). Larger: it passes and is not kept.
 pub const CACHED_BYTES_MAX: usize = 1_048_576;
 
-/// Bytes of a cache key. Longer: the request is served as if its method were not cached. Ours: it bounds what an entry takes beside its answer.
+/// Bytes of a cache key. Longer: the request is served as if its method were not cached. Ours: it bounds what an entry takes beside its
+/// answer.
 pub const CACHE_KEY_BYTES_MAX: usize = 6 * 1024;
 
 /// Tags of an answer. More: it passes and is not kept, because it could not be purged. Ours: each one is compared on every hit.

@@ -81,6 +81,11 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
         Some(&self.core.limits)
     }
 
+    #[inline]
+    fn caches(&self) -> bool {
+        true
+    }
+
     fn ask_for_quota(&self, request: QuotaRequest) -> bool {
         self.core.quota_requests.as_ref().is_some_and(|requests| requests.try_send(request).is_ok())
     }

@@ -41,6 +41,7 @@ pub(crate) async fn relay<R: Runtime>(
     if exchange.out.len() + bytes.len() - head_len + 64 <= SMALL {
         match append(exchange, &mut decoder, &bytes[head_len..]) {
             Ok(consumed) if decoder.is_done() => {
+                exchange.keep_answer();
                 release(env, exchange, consumed == bytes.len() - head_len);
                 return Relayed::Encoded;
             }
@@ -61,6 +62,7 @@ fn append(exchange: &mut Exchange<'_>, decoder: &mut BodyDecoder, input: &[u8]) 
     while at < input.len() && !decoder.is_done() {
         let piece = decoder.decode(&input[at..])?;
         let data = &input[at..][piece.data];
+        exchange.keep_bytes(data);
         if chunked && !data.is_empty() {
             encode::chunk_head(data.len(), &mut exchange.out);
             exchange.out.extend_from_slice(data);
@@ -115,6 +117,7 @@ async fn relay_rest<R: Runtime>(
     env.answered.set(env.core.runtime.now());
     match outcome {
         Ok(Ok(clean)) => {
+            exchange.keep_answer();
             release(env, exchange, clean);
             Relayed::Sent
         }
@@ -200,6 +203,7 @@ async fn send_plain<R: Runtime>(
         let piece = decoder.decode(&input).map_err(drop)?;
         consumed = piece.consumed;
         exchange.body_bytes += piece.data.len() as u64;
+        exchange.keep_bytes(&input[piece.data.clone()]);
         input.truncate(piece.data.end);
         input.advance(piece.data.start);
     } else {

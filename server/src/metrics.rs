@@ -46,7 +46,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// A counter of [`CoreCounters`] by its name, its help and where it is.
 type PerCore = (&'static str, &'static str, fn(&CoreCounters) -> &Counter);
 
-const PER_CORE_COUNTERS: [PerCore; 17] = [
+const PER_CORE_COUNTERS: [PerCore; 21] = [
     ("ringway_core_requests_total", "Requests that began, by core: the balance between cores.", |c| {
         &c.requests
     }),
@@ -86,6 +86,16 @@ const PER_CORE_COUNTERS: [PerCore; 17] = [
     ("ringway_quota_unavailable_requests_total", "Requests whose quota could not be made durable.", |c| {
         &c.quota_unavailable
     }),
+    ("ringway_cache_hits_total", "Requests that a cache answered.", |c| &c.cache_hits),
+    (
+        "ringway_cache_misses_total",
+        "Requests of cached methods whose answer was not there or too old.",
+        |c| &c.cache_misses,
+    ),
+    ("ringway_cache_bypasses_total", "Requests that wanted a new answer (Cache-Control: max-age=0).", |c| {
+        &c.cache_bypasses
+    }),
+    ("ringway_cache_stores_total", "Answers that were kept in a cache.", |c| &c.cache_stores),
     ("ringway_upstream_queue_full_total", "Requests refused because the wait queue was full.", |c| {
         &c.upstream_queue_full
     }),

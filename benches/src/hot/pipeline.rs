@@ -70,6 +70,10 @@ impl Env for AnsweredEnv {
         Some(&self.limits)
     }
 
+    fn caches(&self) -> bool {
+        true
+    }
+
     fn ask_for_quota(&self, _: QuotaRequest) -> bool {
         false
     }

@@ -122,6 +122,10 @@ impl<E: Env> Env for Explaining<'_, E> {
         self.env.limits()
     }
 
+    fn caches(&self) -> bool {
+        self.env.caches()
+    }
+
     fn ask_for_quota(&self, request: QuotaRequest) -> bool {
         self.env.ask_for_quota(request)
     }

@@ -1,5 +1,6 @@
 //! What happens to one request, as a function: policy only, no socket, clock, thread or file.
 
+mod cache;
 mod context;
 mod exchange;
 mod explain;
@@ -19,6 +20,7 @@ mod transform;
 mod validate;
 mod values;
 
+pub use cache::CacheUse;
 pub use exchange::{ErrorDetail, Exchange, Gathered, ResponseFraming};
 pub use explain::{begin_log, serve_explained, stage_of};
 pub use respond::{gateway_response, protocol_response};
@@ -62,6 +64,9 @@ pub trait Env {
 
     /// What the core knows of limits; `None`: nobody is limited here.
     fn limits(&self) -> Option<&CoreLimits>;
+
+    /// Whether answers are taken from caches, and kept in them.
+    fn caches(&self) -> bool;
 
     /// Asks for more of a quota, which is granted or refused some time later. False: too many wait.
     fn ask_for_quota(&self, request: QuotaRequest) -> bool;
@@ -126,7 +131,16 @@ async fn run<'a, E: Env>(
     if let Some(validation) = &route.plan.validation {
         validate::body(validation, exchange)?;
     }
-    integrate::invoke(env, &route, exchange).await
+    if let Some(plan) = &route.plan.cache
+        && cache::lookup(env, &route, plan, exchange)?
+    {
+        return Ok(Served::Complete);
+    }
+    let served = integrate::invoke(env, &route, exchange).await?;
+    if route.plan.cache.is_some() {
+        cache::keep(&route, exchange, &served);
+    }
+    Ok(served)
 }
 
 #[cfg(test)]

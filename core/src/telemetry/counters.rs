@@ -148,6 +148,14 @@ pub struct CoreCounters {
     pub quota_exceeded: Counter,
     /// Requests refused because their quota could not be made durable.
     pub quota_unavailable: Counter,
+    /// Requests that a cache has answered.
+    pub cache_hits: Counter,
+    /// Requests of cached methods whose answer was not there, or too old.
+    pub cache_misses: Counter,
+    /// Requests whose callers wanted a new answer, and may.
+    pub cache_bypasses: Counter,
+    /// Answers that were kept.
+    pub cache_stores: Counter,
     /// Access-log lines dropped because the writer was behind.
     pub log_dropped: Counter,
     /// Generation of the snapshot this core serves.
@@ -180,6 +188,10 @@ impl Default for CoreCounters {
             throttled: Counter::default(),
             quota_exceeded: Counter::default(),
             quota_unavailable: Counter::default(),
+            cache_hits: Counter::default(),
+            cache_misses: Counter::default(),
+            cache_bypasses: Counter::default(),
+            cache_stores: Counter::default(),
             log_dropped: Counter::default(),
             generation: Counter::default(),
         }

@@ -179,6 +179,11 @@ impl Env for SocketEnv<'_> {
         None
     }
 
+    /// Nor is its answer a cached one.
+    fn caches(&self) -> bool {
+        false
+    }
+
     fn ask_for_quota(&self, _: QuotaRequest) -> bool {
         false
     }

@@ -6,6 +6,7 @@ mod admin;
 mod aws;
 mod bad_messages;
 mod bodies;
+mod cache;
 mod command_line;
 mod demo;
 mod drain;

@@ -1,5 +1,6 @@
 //! The pipeline against an integration that is a table, without a socket.
 
+mod cache;
 mod explain;
 mod throttle;
 mod transform;
@@ -59,6 +60,10 @@ impl Env for FakeEnv {
 
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.limits)
+    }
+
+    fn caches(&self) -> bool {
+        true
     }
 
     /// A ledger that grants at once.

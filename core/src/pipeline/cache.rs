@@ -1,0 +1,292 @@
+//! Answers that are kept, and those that are given from what is kept (tables.md §9.5).
+//!
+//! What may be stored is decided by the stage, not by `Cache-Control`, `Set-Cookie` or `Vary` of the answer: as AWS does it.
+
+use super::transform::encode_trace_id;
+use super::{Env, Exchange, ResponseFraming, Route, Served, media_type, payload, percent, respond, values};
+use crate::cache::{CacheStatus, Entry, Lifetime, NewAnswer, Ticket};
+use crate::error::GatewayError;
+use crate::http1::{BodyLength, HeaderId, Method, encode};
+use crate::limits::{CACHE_KEY_BYTES_MAX, CACHED_BYTES_MAX};
+use crate::model::{HttpMethod, UnauthorizedCacheControl};
+use crate::snapshot::{CachePlan, IntegrationPlan, ParameterValue};
+
+/// What AWS adds to a cached answer whose client wanted another; its own text is not known (tables.md §9.5).
+const WARNING: &[u8] = b"199 - \"Cache-Control: max-age=0 is not authorized\"";
+/// Lines that every response has of its own. Those before the last of the gateway's own lines are not looked at.
+const OWN_LINES: [&[u8]; 5] =
+    [b"content-length", b"transfer-encoding", b"connection", b"age", b"x-amzn-trace-id"];
+/// The last line of those that the gateway begins a response with.
+const LAST_OWN_LINE: &[u8] = b"\r\nx-amz-apigw-id: ";
+
+/// What the cache has had to do with a request.
+#[derive(Debug, Default)]
+pub struct CacheUse<'a> {
+    /// Whether what it holds answered.
+    pub status: CacheStatus,
+    /// Whether the answer was kept.
+    pub is_stored: bool,
+    keep: Option<Box<Keep<'a>>>,
+}
+
+/// An answer that is to be kept.
+#[derive(Debug)]
+struct Keep<'a> {
+    plan: &'a CachePlan,
+    ticket: Ticket,
+    key: Box<[u8]>,
+    lines: Vec<u8>,
+    age: u64,
+    body: Vec<u8>,
+}
+
+/// Answers from the cache, where it holds the answer. False: the integration has to be asked, and what it says may be kept.
+#[inline]
+pub(super) fn lookup<'a, E: Env>(
+    env: &E,
+    route: &Route<'a>,
+    plan: &'a CachePlan,
+    exchange: &mut Exchange<'a>,
+) -> Result<bool, GatewayError> {
+    let Some(verb) = cached_verb(plan, exchange).filter(|_| env.caches()) else { return Ok(false) };
+    let wants_new = wants_new(exchange);
+    let may_want = !plan.requires_authorization;
+    if wants_new && !may_want && plan.unauthorized == UnauthorizedCacheControl::FailWith403 {
+        return Err(GatewayError::Forbidden);
+    }
+    // The buffer of the integration request: nothing is in it yet.
+    let mut key = std::mem::take(&mut exchange.integration_request);
+    encode_key(route, plan, verb, exchange, &mut key);
+    let is_hit =
+        key.len() <= CACHE_KEY_BYTES_MAX && answer(env, plan, wants_new.then_some(may_want), &key, exchange);
+    key.clear();
+    exchange.integration_request = key;
+    Ok(is_hit)
+}
+
+/// Answers with the entry for a key, or notes what is to be kept under it. `wants_new`: whether a client that wants a new one may.
+fn answer<'a, E: Env>(
+    env: &E,
+    plan: &'a CachePlan,
+    wants_new: Option<bool>,
+    key: &[u8],
+    exchange: &mut Exchange<'a>,
+) -> bool {
+    let hash = plan.cache.hash(key);
+    let found = plan.cache.find(hash, key);
+    let status = match &found {
+        _ if wants_new == Some(true) => CacheStatus::Bypass,
+        Some(entry) if entry.is_fresh(exchange.now) => CacheStatus::Hit,
+        Some(_) => CacheStatus::Expired,
+        None => CacheStatus::Miss,
+    };
+    exchange.cache.status = status;
+    if let Some(entry) = found.filter(|_| status == CacheStatus::Hit) {
+        let warns =
+            wants_new.is_some() && plan.unauthorized == UnauthorizedCacheControl::SucceedWithResponseHeader;
+        encode_hit(env, plan, &entry, warns, exchange);
+        return true;
+    }
+    // To HEAD an answer has no body that could be kept.
+    if exchange.head.method != Method::Head {
+        let ticket = match status {
+            CacheStatus::Bypass => plan.cache.renewing_ticket(hash, exchange.now),
+            _ => plan.cache.ticket(hash, exchange.now),
+        };
+        let (lines, body) = (Vec::new(), Vec::new());
+        exchange.cache.keep = Some(Box::new(Keep { plan, ticket, key: key.into(), lines, age: 0, body }));
+    }
+    false
+}
+
+/// The verb that the key has, where the request is one that is cached. HEAD is answered with what GET was.
+#[inline]
+fn cached_verb(plan: &CachePlan, exchange: &Exchange<'_>) -> Option<HttpMethod> {
+    match exchange.http_method? {
+        HttpMethod::Get => Some(HttpMethod::Get),
+        HttpMethod::Head if exchange.head.method == Method::Head => Some(HttpMethod::Get),
+        // An overridden verb: the client awaits a body, and gets one without.
+        HttpMethod::Head => None,
+        verb => (!plan.only_get).then_some(verb),
+    }
+}
+
+/// `Cache-Control: max-age=0`; no other directive has an effect (tables.md §9.5).
+fn wants_new(exchange: &Exchange<'_>) -> bool {
+    let bytes = exchange.bytes;
+    let fields = exchange.head.headers.iter().filter(|header| {
+        header.id == HeaderId::Other && header.name.of(bytes).eq_ignore_ascii_case(b"cache-control")
+    });
+    let mut directives = fields.flat_map(|header| header.value.of(bytes).split(|byte| *byte == b','));
+    directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"max-age=0"))
+}
+
+/// Appends the key: what the plan has for all requests, the verb, what the client's headers make of the answer, and the parameters.
+///
+/// A parameter counts with all its values, and whatever its name's case or encoding: a request that a backend may take for another
+/// must not share its entry.
+fn encode_key(
+    route: &Route<'_>,
+    plan: &CachePlan,
+    verb: HttpMethod,
+    exchange: &Exchange<'_>,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(&plan.prefix);
+    out.push(verb as u8);
+    out.push(match route.stage.payload.minimum_compression_size {
+        Some(_) => {
+            exchange.header(b"accept-encoding").and_then(payload::preferred_coding).map_or(0, |c| c as u8 + 1)
+        }
+        None => 0,
+    });
+    if !plan.media_types.is_empty() {
+        let accepted = media_type::accepted(exchange);
+        let mut types = plan.media_types.iter();
+        let chosen = types.position(|known| known.as_bytes().eq_ignore_ascii_case(accepted));
+        out.push(chosen.map_or(u8::MAX, |index| index.min(254) as u8));
+        out.push(media_type::is_binary(&route.stage.payload.binary_media_types, accepted).into());
+    }
+    for parameter in &plan.parameters {
+        encode_parameter(parameter, exchange, out);
+        out.push(b'.');
+    }
+}
+
+fn encode_parameter(parameter: &ParameterValue, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    let bytes = exchange.bytes;
+    match parameter {
+        ParameterValue::Query(name) | ParameterValue::MultiValueQuery(name) => {
+            for (key, value) in exchange.query_parameters() {
+                if key == &**name || percent::decode(key, true).as_bytes() == &**name {
+                    encode_value(value, out);
+                }
+            }
+        }
+        ParameterValue::Header(name) | ParameterValue::MultiValueHeader(name) => {
+            for header in &exchange.head.headers {
+                if header.name.of(bytes).eq_ignore_ascii_case(name) {
+                    encode_value(header.value.of(bytes), out);
+                }
+            }
+        }
+        ParameterValue::Path(index) => {
+            encode_value(exchange.parameters.get(*index, exchange.path()), out);
+        }
+        other => {
+            let mut text = Vec::new();
+            values::plain(other, exchange, &mut text);
+            encode_value(&text, out);
+        }
+    }
+}
+
+/// With its length, so that no two lists of values look the same.
+fn encode_value(value: &[u8], out: &mut Vec<u8>) {
+    out.push(b'=');
+    out.extend_from_slice(&(value.len() as u32).to_ne_bytes());
+    out.extend_from_slice(value);
+}
+
+fn encode_hit<E: Env>(env: &E, plan: &CachePlan, entry: &Entry, warns: bool, exchange: &mut Exchange<'_>) {
+    exchange.status = entry.status();
+    exchange.close |= exchange.body_pending;
+    let mut out = env.buffer();
+    out.reserve(entry.lines().len() + entry.body().len() + 512);
+    encode::status_line(exchange.status, &mut out);
+    env.date_line(&mut out);
+    respond::request_ids(exchange, &mut out);
+    if plan.has_trace {
+        let trace = exchange.head.headers.iter().find(|header| header.id == HeaderId::XAmznTraceId);
+        encode_trace_id(exchange, trace.map(|trace| trace.value.of(exchange.bytes)), &mut out);
+    }
+    out.extend_from_slice(entry.lines());
+    encode::header(b"Age", itoa::Buffer::new().format(entry.age(exchange.now)).as_bytes(), &mut out);
+    if warns {
+        encode::header(b"Warning", WARNING, &mut out);
+    }
+    respond::complete(exchange, entry.body(), out);
+}
+
+/// Keeps an answer that is all here; of one that is left to stream, what is needed later.
+#[cold]
+pub(super) fn keep<L>(route: &Route<'_>, exchange: &mut Exchange<'_>, served: &Served<L>) {
+    let Some(mut keep) = exchange.cache.keep.take() else { return };
+    // A body that ends where its connection does may have been cut (RFC 9112 §8).
+    let may_be_cut = !matches!(route.plan.integration, IntegrationPlan::Mock(_))
+        && exchange.answer.body == BodyLength::UntilClose;
+    if may_be_cut || !keep.plan.keeps(exchange.status) {
+        return;
+    }
+    let Some(body) = keep.take_lines(&exchange.out) else { return };
+    let body_len = match (served, exchange.framing) {
+        (Served::Complete, _) => exchange.body_bytes,
+        (Served::Streaming(_), ResponseFraming::Length(length)) => length,
+        // Its end says how long it is; without one (HTTP/1.0 clients) the same.
+        (Served::Streaming(_), _) => 0,
+    };
+    if body_len > CACHED_BYTES_MAX as u64 {
+        return;
+    }
+    match (served, exchange.framing) {
+        (Served::Complete, _) | (_, ResponseFraming::Complete) => {
+            exchange.cache.is_stored = keep.store(exchange.status, &exchange.out[body..]);
+        }
+        _ => {
+            keep.body.reserve_exact(body_len as usize);
+            exchange.cache.keep = Some(keep);
+        }
+    }
+}
+
+impl Keep<'_> {
+    /// Takes what is the same for every response from an encoded head; returns where it ends.
+    fn take_lines(&mut self, out: &[u8]) -> Option<usize> {
+        let head = memchr::memmem::find(out, b"\r\n\r\n")? + 2;
+        let own = memchr::memmem::find(&out[..head], LAST_OWN_LINE)? + LAST_OWN_LINE.len();
+        let mut rest = &out[own + memchr::memchr(b'\n', &out[own..head])? + 1..head];
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at(end + 1);
+            rest = after;
+            let (name, value) = line.split_at(memchr::memchr(b':', line)?);
+            if name.eq_ignore_ascii_case(b"age") {
+                let value = std::str::from_utf8(value[1..].trim_ascii()).ok();
+                self.age = value.and_then(|value| value.parse::<u32>().ok()).unwrap_or(0).into();
+            }
+            if !OWN_LINES.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+                self.lines.extend_from_slice(line);
+            }
+        }
+        Some(head + 2)
+    }
+
+    fn store(self, status: u16, body: &[u8]) -> bool {
+        let Keep { plan, ticket, key, lines, age, .. } = self;
+        let answer = NewAnswer { status, lines: &lines, body, age: age * 1_000_000_000, tags: &[] };
+        let lifetime = Lifetime { fresh: plan.ttl_nanos, ..Lifetime::default() };
+        plan.cache.insert(ticket, &key, &answer, lifetime)
+    }
+}
+
+impl Exchange<'_> {
+    /// Notes bytes of the body of an answer that is streamed, if it is to be kept.
+    #[inline]
+    pub fn keep_bytes(&mut self, bytes: &[u8]) {
+        if let Some(keep) = &mut self.cache.keep {
+            if keep.body.len() + bytes.len() > CACHED_BYTES_MAX {
+                self.cache.keep = None;
+            } else {
+                keep.body.extend_from_slice(bytes);
+            }
+        }
+    }
+
+    /// Keeps the answer whose bytes were noted: it has come to its proper end.
+    #[inline]
+    pub fn keep_answer(&mut self) {
+        if let Some(mut keep) = self.cache.keep.take() {
+            let body = std::mem::take(&mut keep.body);
+            self.cache.is_stored = keep.store(self.status, &body);
+        }
+    }
+}
