@@ -2,8 +2,10 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
+use ringway_core::cache::Entry;
 use ringway_core::http1::{BodyDecoder, BodyError, BodyLength, encode};
 use ringway_core::pipeline::{Exchange, ResponseFraming};
 use ringway_ring::buf::{Buf, LARGE, SMALL};
@@ -17,6 +19,8 @@ use crate::watch::{Cut, watch};
 pub(crate) enum Relayed {
     /// It is complete in `exchange.out` and not sent yet.
     Encoded,
+    /// Its head is in `exchange.out`, its body in the cache, and neither is sent yet.
+    Kept(Arc<Entry>),
     /// It was sent whole.
     Sent,
     /// It was cut: the connection has to be closed.

@@ -4,10 +4,10 @@
 
 use super::transform::encode_trace_id;
 use super::{Env, Exchange, ResponseFraming, Route, Served, media_type, payload, percent, respond, values};
-use crate::cache::{CacheStatus, Entry, Lifetime, NewAnswer, Ticket};
+use crate::cache::{CacheStatus, Found, NewAnswer, Ticket};
 use crate::error::GatewayError;
 use crate::http1::{BodyLength, HeaderId, Method, encode};
-use crate::limits::{CACHE_KEY_BYTES_MAX, CACHED_BYTES_MAX};
+use crate::limits::{CACHE_KEY_BYTES_MAX, CACHE_TAGS_MAX, CACHED_BYTES_MAX};
 use crate::model::{HttpMethod, UnauthorizedCacheControl};
 use crate::snapshot::{CachePlan, IntegrationPlan, ParameterValue};
 
@@ -16,6 +16,8 @@ const WARNING: &[u8] = b"199 - \"Cache-Control: max-age=0 is not authorized\"";
 /// Lines that every response has of its own. Those before the last of the gateway's own lines are not looked at.
 const OWN_LINES: [&[u8]; 5] =
     [b"content-length", b"transfer-encoding", b"connection", b"age", b"x-amzn-trace-id"];
+/// Bytes of a body from which on it is sent from the cache itself: less are copied in a shorter time than they are counted.
+const SHARED_BODY_BYTES: usize = 4096;
 /// The last line of those that the gateway begins a response with.
 const LAST_OWN_LINE: &[u8] = b"\r\nx-amz-apigw-id: ";
 
@@ -37,18 +39,19 @@ struct Keep<'a> {
     key: Box<[u8]>,
     lines: Vec<u8>,
     age: u64,
+    tags: Vec<u16>,
     body: Vec<u8>,
 }
 
-/// Answers from the cache, where it holds the answer. False: the integration has to be asked, and what it says may be kept.
+/// Answers from the cache, where it holds the answer. `None`: the integration has to be asked, and what it says may be kept.
 #[inline]
 pub(super) fn lookup<'a, E: Env>(
     env: &E,
     route: &Route<'a>,
     plan: &'a CachePlan,
     exchange: &mut Exchange<'a>,
-) -> Result<bool, GatewayError> {
-    let Some(verb) = cached_verb(plan, exchange).filter(|_| env.caches()) else { return Ok(false) };
+) -> Result<Option<Served<E::Lease>>, GatewayError> {
+    let Some(verb) = cached_verb(plan, exchange).filter(|_| env.caches()) else { return Ok(None) };
     let wants_new = wants_new(exchange);
     let may_want = !plan.requires_authorization;
     if wants_new && !may_want && plan.unauthorized == UnauthorizedCacheControl::FailWith403 {
@@ -57,11 +60,13 @@ pub(super) fn lookup<'a, E: Env>(
     // The buffer of the integration request: nothing is in it yet.
     let mut key = std::mem::take(&mut exchange.integration_request);
     encode_key(route, plan, verb, exchange, &mut key);
-    let is_hit =
-        key.len() <= CACHE_KEY_BYTES_MAX && answer(env, plan, wants_new.then_some(may_want), &key, exchange);
+    let served = match key.len() <= CACHE_KEY_BYTES_MAX {
+        true => answer(env, plan, wants_new.then_some(may_want), &key, exchange),
+        false => None,
+    };
     key.clear();
     exchange.integration_request = key;
-    Ok(is_hit)
+    Ok(served)
 }
 
 /// Answers with the entry for a key, or notes what is to be kept under it. `wants_new`: whether a client that wants a new one may.
@@ -71,7 +76,7 @@ fn answer<'a, E: Env>(
     wants_new: Option<bool>,
     key: &[u8],
     exchange: &mut Exchange<'a>,
-) -> bool {
+) -> Option<Served<E::Lease>> {
     let hash = plan.cache.hash(key);
     let found = plan.cache.find(hash, key);
     let status = match &found {
@@ -84,8 +89,7 @@ fn answer<'a, E: Env>(
     if let Some(entry) = found.filter(|_| status == CacheStatus::Hit) {
         let warns =
             wants_new.is_some() && plan.unauthorized == UnauthorizedCacheControl::SucceedWithResponseHeader;
-        encode_hit(env, plan, &entry, warns, exchange);
-        return true;
+        return Some(encode_hit(env, plan, entry, warns, exchange));
     }
     // To HEAD an answer has no body that could be kept.
     if exchange.head.method != Method::Head {
@@ -93,19 +97,20 @@ fn answer<'a, E: Env>(
             CacheStatus::Bypass => plan.cache.renewing_ticket(hash, exchange.now),
             _ => plan.cache.ticket(hash, exchange.now),
         };
-        let (lines, body) = (Vec::new(), Vec::new());
-        exchange.cache.keep = Some(Box::new(Keep { plan, ticket, key: key.into(), lines, age: 0, body }));
+        let (lines, tags, body) = (Vec::new(), Vec::new(), Vec::new());
+        let keep = Keep { plan, ticket, key: key.into(), lines, age: 0, tags, body };
+        exchange.cache.keep = Some(Box::new(keep));
     }
-    false
+    None
 }
 
-/// The verb that the key has, where the request is one that is cached. HEAD is answered with what GET was.
+/// The verb that the key has, where the request is one that is cached. HEAD is answered with what GET was where one method answers both.
 #[inline]
 fn cached_verb(plan: &CachePlan, exchange: &Exchange<'_>) -> Option<HttpMethod> {
     match exchange.http_method? {
         HttpMethod::Get => Some(HttpMethod::Get),
-        HttpMethod::Head if exchange.head.method == Method::Head => Some(HttpMethod::Get),
-        // An overridden verb: the client awaits a body, and gets one without.
+        HttpMethod::Head if plan.only_get && exchange.head.method == Method::Head => Some(HttpMethod::Get),
+        // A method of its own; or an overridden verb: the client awaits a body, and gets an answer without.
         HttpMethod::Head => None,
         verb => (!plan.only_get).then_some(verb),
     }
@@ -188,11 +193,17 @@ fn encode_value(value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-fn encode_hit<E: Env>(env: &E, plan: &CachePlan, entry: &Entry, warns: bool, exchange: &mut Exchange<'_>) {
+/// Writes the answer of an entry. What is large stays where it is.
+fn encode_hit<E: Env>(
+    env: &E,
+    plan: &CachePlan,
+    entry: Found,
+    warns: bool,
+    exchange: &mut Exchange<'_>,
+) -> Served<E::Lease> {
     exchange.status = entry.status();
     exchange.close |= exchange.body_pending;
     let mut out = env.buffer();
-    out.reserve(entry.lines().len() + entry.body().len() + 512);
     encode::status_line(exchange.status, &mut out);
     env.date_line(&mut out);
     respond::request_ids(exchange, &mut out);
@@ -205,22 +216,35 @@ fn encode_hit<E: Env>(env: &E, plan: &CachePlan, entry: &Entry, warns: bool, exc
     if warns {
         encode::header(b"Warning", WARNING, &mut out);
     }
-    respond::complete(exchange, entry.body(), out);
+    if entry.body().len() < SHARED_BODY_BYTES || exchange.head.method == Method::Head {
+        respond::complete(exchange, entry.body(), out);
+        return Served::Complete;
+    }
+    encode::content_length(entry.body().len() as u64, &mut out);
+    respond::end_of_head(exchange, &mut out);
+    exchange.body_bytes = entry.body().len() as u64;
+    exchange.framing = ResponseFraming::Complete;
+    exchange.out = out;
+    Served::Kept(entry.keep())
 }
 
 /// Keeps an answer that is all here; of one that is left to stream, what is needed later.
 #[cold]
 pub(super) fn keep<L>(route: &Route<'_>, exchange: &mut Exchange<'_>, served: &Served<L>) {
     let Some(mut keep) = exchange.cache.keep.take() else { return };
+    if exchange.cache.status == CacheStatus::Bypass {
+        // The integration has answered: whatever comes of it, the answer that was not wanted any more is not given again.
+        keep.plan.cache.remove(keep.ticket, &keep.key);
+    }
     // A body that ends where its connection does may have been cut (RFC 9112 §8).
     let may_be_cut = !matches!(route.plan.integration, IntegrationPlan::Mock(_))
         && exchange.answer.body == BodyLength::UntilClose;
-    if may_be_cut || !keep.plan.keeps(exchange.status) {
+    if may_be_cut || keep.plan.lifetime(exchange.status).is_none() {
         return;
     }
     let Some(body) = keep.take_lines(&exchange.out) else { return };
     let body_len = match (served, exchange.framing) {
-        (Served::Complete, _) => exchange.body_bytes,
+        (Served::Complete | Served::Kept(_), _) => exchange.body_bytes,
         (Served::Streaming(_), ResponseFraming::Length(length)) => length,
         // Its end says how long it is; without one (HTTP/1.0 clients) the same.
         (Served::Streaming(_), _) => 0,
@@ -229,7 +253,7 @@ pub(super) fn keep<L>(route: &Route<'_>, exchange: &mut Exchange<'_>, served: &S
         return;
     }
     match (served, exchange.framing) {
-        (Served::Complete, _) | (_, ResponseFraming::Complete) => {
+        (Served::Complete | Served::Kept(_), _) | (_, ResponseFraming::Complete) => {
             exchange.cache.is_stored = keep.store(exchange.status, &exchange.out[body..]);
         }
         _ => {
@@ -249,6 +273,9 @@ impl Keep<'_> {
             let (line, after) = rest.split_at(end + 1);
             rest = after;
             let (name, value) = line.split_at(memchr::memchr(b':', line)?);
+            if self.plan.tags && !self.take_tags(name, &value[1..]) {
+                return None;
+            }
             if name.eq_ignore_ascii_case(b"age") {
                 let value = std::str::from_utf8(value[1..].trim_ascii()).ok();
                 self.age = value.and_then(|value| value.parse::<u32>().ok()).unwrap_or(0).into();
@@ -260,10 +287,27 @@ impl Keep<'_> {
         Some(head + 2)
     }
 
+    /// Notes the tags of a header line, if that is what it has. False: they are more than an entry may have.
+    fn take_tags(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let is_separator: fn(&u8) -> bool = match () {
+            () if name.eq_ignore_ascii_case(b"cache-tag") => |byte| *byte == b',',
+            () if name.eq_ignore_ascii_case(b"surrogate-key") => |byte| *byte == b' ',
+            () => return true,
+        };
+        let tags = value.split(is_separator).map(<[u8]>::trim_ascii).filter(|tag| !tag.is_empty());
+        for tag in tags {
+            let slot = self.plan.cache.tag_slot(tag);
+            if !self.tags.contains(&slot) {
+                self.tags.push(slot);
+            }
+        }
+        self.tags.len() <= CACHE_TAGS_MAX
+    }
+
     fn store(self, status: u16, body: &[u8]) -> bool {
-        let Keep { plan, ticket, key, lines, age, .. } = self;
-        let answer = NewAnswer { status, lines: &lines, body, age: age * 1_000_000_000, tags: &[] };
-        let lifetime = Lifetime { fresh: plan.ttl_nanos, ..Lifetime::default() };
+        let Keep { plan, ticket, key, lines, age, tags, .. } = self;
+        let Some(lifetime) = plan.lifetime(status) else { return false };
+        let answer = NewAnswer { status, lines: &lines, body, age: age * 1_000_000_000, tags: &tags };
         plan.cache.insert(ticket, &key, &answer, lifetime)
     }
 }

@@ -69,7 +69,10 @@ pub async fn serve_explained<'a, E: Env>(
     });
     log.response(ClientResponse {
         status: exchange.status,
-        encoded: exchange.out.clone(),
+        encoded: match &served {
+            Served::Kept(entry) => [&exchange.out, entry.body()].concat(),
+            Served::Complete | Served::Streaming(_) => exchange.out.clone(),
+        },
         body_passes: matches!(served, Served::Streaming(_)),
         error,
     });

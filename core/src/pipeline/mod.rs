@@ -29,7 +29,9 @@ pub use transform::encode_integration_request;
 
 use std::future::Future;
 use std::ops::Deref;
+use std::sync::Arc;
 
+use crate::cache::Entry;
 use crate::error::GatewayError;
 use crate::limit::{CoreLimits, QuotaRequest};
 use crate::snapshot::{HttpCall, RoutePlan, Snapshot, StagePlan};
@@ -88,6 +90,8 @@ pub enum Served<L> {
     Complete,
     /// `exchange.out` holds the head; the body follows from the integration, its beginning in the lease after the head.
     Streaming(L),
+    /// `exchange.out` holds the head; the body is that of the entry, which is held until it is sent.
+    Kept(Arc<Entry>),
 }
 
 /// Where a request has led.
@@ -132,9 +136,9 @@ async fn run<'a, E: Env>(
         validate::body(validation, exchange)?;
     }
     if let Some(plan) = &route.plan.cache
-        && cache::lookup(env, &route, plan, exchange)?
+        && let Some(served) = cache::lookup(env, &route, plan, exchange)?
     {
-        return Ok(Served::Complete);
+        return Ok(served);
     }
     let served = integrate::invoke(env, &route, exchange).await?;
     if route.plan.cache.is_some() {

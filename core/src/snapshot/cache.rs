@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::target::Scope;
 use super::{IntegrationPlan, ParameterValue};
-use crate::cache::Cache;
+use crate::cache::{Cache, Lifetime};
 use crate::model::{
-    HttpMethod, Integration, Method, ParameterSource, Resource, Stage, UnauthorizedCacheControl, settings_of,
+    CacheSettings, CanarySettings, HttpMethod, Integration, Method, ParameterSource, Resource,
+    ResponseTransferMode, Stage, UnauthorizedCacheControl, settings_of,
 };
 
 /// How the answers of a route are cached.
@@ -23,8 +24,12 @@ pub struct CachePlan {
     pub media_types: Vec<Box<str>>,
     /// Whether only GET and HEAD are cached, of a method that answers every verb.
     pub only_get: bool,
-    /// `cacheTtlInSeconds` in nanoseconds; not 0.
-    pub ttl_nanos: u64,
+    /// `cacheTtlInSeconds`, and for how long an answer may be used afterwards.
+    pub lifetime: Lifetime,
+    /// By status, for how many nanoseconds its answers are fresh instead; 0: they are not kept.
+    pub status_ttl_nanos: Vec<(u16, u64)>,
+    /// Whether answers have tags.
+    pub tags: bool,
     /// `requireAuthorizationForCacheControl`. Nobody is authorised: no authorizer is built yet.
     pub requires_authorization: bool,
     /// `unauthorizedCacheControlHeaderStrategy`
@@ -34,10 +39,14 @@ pub struct CachePlan {
 }
 
 impl CachePlan {
-    /// Whether answers with this status are kept: those that RFC 9110 §15.1 lets caches keep by themselves, but parts (206), and what
-    /// says that the request or the backend is at fault for now (405, 414, 429, 5xx). AWS keeps whatever the method returned.
-    pub fn keeps(&self, status: u16) -> bool {
-        matches!(status, 200..=205 | 207..=299 | 300 | 301 | 308 | 404 | 410)
+    /// For how long answers with this status are kept; `None`: they are not. Where the stage does not say it, those are that RFC 9110
+    /// §15.1 lets caches keep by themselves, but parts (206), and what says that the request or the backend is at fault for now (405, 414,
+    /// 429, 5xx). AWS keeps whatever the method returned.
+    pub fn lifetime(&self, status: u16) -> Option<Lifetime> {
+        if let Some((_, fresh)) = self.status_ttl_nanos.iter().find(|(known, _)| *known == status) {
+            return (*fresh > 0).then_some(Lifetime { fresh: *fresh, ..self.lifetime });
+        }
+        matches!(status, 200..=205 | 207..=299 | 300 | 301 | 308 | 404 | 410).then_some(self.lifetime)
     }
 }
 
@@ -87,26 +96,55 @@ pub(super) fn compile(
 ) -> Result<Option<CachePlan>, String> {
     let settings = settings_of(&stage.method_settings, &resource.path, method.http_method);
     let is_cached = is_cached(stage, resource, method.http_method, settings.caching_enabled);
-    if !is_cached || settings.cache_ttl_seconds == 0 {
+    let integration = &method.integration;
+    // What is streamed is neither transformed nor cached (spec sheet §4).
+    let is_streamed = integration.response_transfer_mode == ResponseTransferMode::Stream;
+    if !is_cached || settings.cache_ttl_seconds == 0 || is_streamed {
         return Ok(None);
     }
-    let integration = &method.integration;
+    let beyond = &stage.cache;
+    let nanos = |seconds: u32| u64::from(seconds) * 1_000_000_000;
     let parameters = integration.cache_key_parameters.iter();
     let parameters = parameters.map(|name| scope.value(&source(name, integration)?));
-    let shares = stage.canary.as_ref().is_none_or(|canary| canary.use_stage_cache);
+    // With variables of its own it gives other answers, though its deployment may be that of the stage.
+    let shares =
+        |canary: &CanarySettings| canary.use_stage_cache && canary.stage_variable_overrides.is_empty();
+    let is_apart = is_canary && !stage.canary.as_ref().is_some_and(shares);
     let namespace = integration.cache_namespace.as_deref().unwrap_or(&resource.id);
-    let own = if is_canary && !shares { "canary" } else { "" };
+    let names = integration.cache_key_parameters.iter().map(String::as_str);
+    let own = if is_apart { "canary" } else { "" };
     Ok(Some(CachePlan {
         cache: cache.clone(),
-        prefix: [scope.deployment_id, "\n", namespace, "\n", own, "\n"].concat().into_bytes().into(),
+        prefix: prefix([scope.deployment_id, namespace, own].into_iter().chain(names)),
         parameters: parameters.collect::<Result<_, String>>()?,
         media_types: media_types(plan),
         only_get: method.http_method == HttpMethod::Any,
-        ttl_nanos: u64::from(settings.cache_ttl_seconds) * 1_000_000_000,
+        lifetime: Lifetime {
+            fresh: nanos(settings.cache_ttl_seconds),
+            while_revalidate: nanos(beyond.stale_while_revalidate_seconds),
+            if_error: nanos(beyond.stale_if_error_seconds),
+        },
+        status_ttl_nanos: status_ttl_nanos(beyond),
+        tags: beyond.tags,
         requires_authorization: settings.require_authorization_for_cache_control,
         unauthorized: settings.unauthorized_cache_control,
         has_trace: matches!(plan, IntegrationPlan::Http(_)),
     }))
+}
+
+/// Texts with their lengths, so that no two lists of them look the same.
+fn prefix<'t>(texts: impl Iterator<Item = &'t str>) -> Box<[u8]> {
+    let mut prefix = Vec::new();
+    for text in texts {
+        prefix.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        prefix.extend_from_slice(text.as_bytes());
+    }
+    prefix.into()
+}
+
+fn status_ttl_nanos(settings: &CacheSettings) -> Vec<(u16, u64)> {
+    let all = settings.status_ttl_seconds.iter();
+    all.map(|(status, seconds)| (*status, u64::from(*seconds) * 1_000_000_000)).collect()
 }
 
 /// What `cacheKeyParameters` names: a parameter of the method request, or what a mapping makes one of the integration request of.
