@@ -16,6 +16,7 @@ mod cli;
 mod compare;
 mod control_plane;
 mod cores;
+mod database;
 mod demo;
 mod explain;
 mod export_config;
@@ -29,6 +30,7 @@ mod resolver;
 mod sample_backend;
 mod signals;
 mod template;
+mod usage;
 mod warm_cache;
 mod watch_files;
 mod web_page;
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Explain(arguments) => explain::run(&arguments),
         cli::Command::Cache(command) => cache::run(&command),
+        cli::Command::Usage(arguments) => usage::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
         cli::Command::AwsOperations => aws_operations::run(),
     };

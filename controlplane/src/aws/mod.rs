@@ -14,6 +14,7 @@ mod page;
 mod patch;
 mod state;
 mod table;
+mod usage;
 pub mod wire;
 
 pub use call::Request;
@@ -23,6 +24,7 @@ pub use files::{Exported, ImportedFiles};
 pub use operation::{Body, Operation};
 pub use state::State;
 pub use table::Write;
+pub use usage::{DayUsage, Usage, UsageChange, date_of, day_of};
 
 use ringway_core::model::ThrottleSettings;
 
@@ -76,6 +78,8 @@ pub struct Handled {
     pub test_invocation: Option<Box<TestInvocation>>,
     /// The API and the stage whose cache the host has to empty before the answer is sent.
     pub flushed: Option<(String, String)>,
+    /// What of the usage of a key has to be changed, durably, before the answer is sent.
+    pub usage_change: Option<UsageChange>,
 }
 
 /// One request to an API that is nowhere served, see TestInvokeMethod.
@@ -104,6 +108,12 @@ impl ControlPlane {
         ControlPlane { state: State::new(settings, Ids::new(Box::new(random))) }
     }
 
+    /// As [`ControlPlane::new`], with somebody who knows what keys have used.
+    pub fn with_usage(mut self, usage: Box<dyn Usage>) -> Self {
+        self.state.usage = usage;
+        self
+    }
+
     /// Puts back a row that was stored.
     ///
     /// # Errors
@@ -119,26 +129,28 @@ impl ControlPlane {
 
     /// Answers a request at `now`, in seconds since 1970. A refused one leaves nothing behind.
     pub fn handle(&mut self, request: &Request<'_>, now: i64) -> Handled {
+        let effects = |answer: &mut Answer| match std::mem::replace(answer, Answer::Empty) {
+            Answer::TestInvoke(invocation) => (Some(invocation), None, None),
+            Answer::UsageChange(change, document) => {
+                *answer = Answer::Json(document);
+                (None, Some(change), None)
+            }
+            Answer::FlushCache { api, stage } => (None, None, Some((api, stage))),
+            other => {
+                *answer = other;
+                (None, None, None)
+            }
+        };
         match self.answer(request, now) {
-            Ok((answer, status)) => {
-                let (mut test_invocation, mut flushed) = (None, None);
-                let answer = match answer {
-                    Answer::TestInvoke(invocation) => {
-                        test_invocation = Some(invocation);
-                        Answer::Empty
-                    }
-                    Answer::FlushCache { api, stage } => {
-                        flushed = Some((api, stage));
-                        Answer::Empty
-                    }
-                    answer => answer,
-                };
+            Ok((status, mut answer)) => {
+                let (test_invocation, usage_change, flushed) = effects(&mut answer);
                 Handled {
                     response: answer.into_response(status),
                     writes: self.state.writes(),
                     serving_changed: self.state.serving_changed(),
                     test_invocation,
                     flushed,
+                    usage_change,
                 }
             }
             Err(exception) => {
@@ -149,6 +161,7 @@ impl ControlPlane {
                     serving_changed: false,
                     test_invocation: None,
                     flushed: None,
+                    usage_change: None,
                 }
             }
         }
@@ -164,8 +177,8 @@ impl ControlPlane {
         self.state.roll_back();
     }
 
-    /// What the action yields, and the status of its success.
-    fn answer(&mut self, request: &Request<'_>, now: i64) -> Result<(Answer, u16), Exception> {
+    /// The status of a good answer, and the answer.
+    fn answer(&mut self, request: &Request<'_>, now: i64) -> Result<(u16, Answer), Exception> {
         let (operation, path) = operation::find(request)?;
         let action = match operation.support {
             Support::Supported(action) => action,
@@ -177,7 +190,7 @@ impl ControlPlane {
             }
         };
         let call = Call::new(operation, path, request, now)?;
-        Ok((action(&mut self.state, &call)?, operation.status))
+        Ok((operation.status, action(&mut self.state, &call)?))
     }
 }
 
@@ -193,6 +206,8 @@ pub(crate) enum Answer {
     TestInvoke(Box<TestInvocation>),
     /// Nothing, once the host has emptied the cache of a stage.
     FlushCache { api: String, stage: String },
+    /// A JSON document, once the host has done this.
+    UsageChange(UsageChange, serde_json::Value),
 }
 
 impl Answer {
@@ -211,7 +226,7 @@ impl Answer {
         };
         match self {
             Answer::Empty | Answer::TestInvoke(_) | Answer::FlushCache { .. } => empty,
-            Answer::Json(value) => Response {
+            Answer::Json(value) | Answer::UsageChange(_, value) => Response {
                 content_type: "application/json".to_owned(),
                 body: value.to_string().into_bytes(),
                 ..empty
