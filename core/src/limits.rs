@@ -163,5 +163,8 @@ pub const CACHED_BYTES_MAX: usize = 1_048_576;
 /// answer.
 pub const CACHE_KEY_BYTES_MAX: usize = 6 * 1024;
 
+/// Answers that a core asks for anew while those that are too old are given. More: it is not done, and a later request tries. Ours.
+pub const REFRESHES_MAX: usize = 256;
+
 /// Tags of an answer. More: it passes and is not kept, because it could not be purged. Ours: each one is compared on every hit.
 pub const CACHE_TAGS_MAX: usize = 32;

@@ -19,6 +19,7 @@ use crate::explain;
 use crate::gather::Share;
 use crate::head::{NoHead, read_head};
 use crate::record::{self, CLIENT_CLOSED_REQUEST, Times};
+use crate::refresh;
 use crate::relay::{Relayed, relay};
 use crate::request_body::RequestBody;
 
@@ -149,7 +150,7 @@ impl<R: Runtime> Connection<R> {
         let env = ExchangeEnv {
             core,
             adopted: &adopted,
-            client: &self.stream,
+            client: Some(&self.stream),
             timer: &self.slot.timer,
             body: RefCell::new(Some(body)),
             lease: RefCell::new(None),
@@ -186,6 +187,9 @@ impl<R: Runtime> Connection<R> {
             exchange.status = CLIENT_CLOSED_REQUEST;
         }
         record::finish(&env, &exchange, Times { started, ended: core.runtime.now() });
+        if exchange.cache.is_to_refresh {
+            refresh::start(&self.core, &adopted, &exchange);
+        }
         drop(Buf::from(std::mem::take(&mut exchange.integration_request)));
         let out = Buf::from(std::mem::take(&mut exchange.out));
         let close = exchange.close || core.draining.get();

@@ -49,12 +49,16 @@ pub(crate) fn finish<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'
 fn cached(counters: &CoreCounters, cache: &CacheUse<'_>) {
     match cache.status {
         CacheStatus::Off => {}
-        CacheStatus::Hit | CacheStatus::Stale => counters.cache_hits.add(1),
+        CacheStatus::Hit => counters.cache_hits.add(1),
+        CacheStatus::Stale => counters.cache_stale.add(1),
         CacheStatus::Miss | CacheStatus::Expired => counters.cache_misses.add(1),
         CacheStatus::Bypass => counters.cache_bypasses.add(1),
     }
     if cache.is_stored {
         counters.cache_stores.add(1);
+    }
+    if cache.has_waited {
+        counters.cache_waits.add(1);
     }
 }
 

@@ -164,7 +164,7 @@ async fn pump<R: Runtime>(
         if input.is_empty() {
             decoder.end_of_stream().map_err(drop)?;
             if exchange.framing == ResponseFraming::Chunked {
-                env.client.send(Buf::copy_of(encode::LAST_CHUNK)).await.map_err(drop)?;
+                env.client().send(Buf::copy_of(encode::LAST_CHUNK)).await.map_err(drop)?;
             }
             return Ok(false);
         }
@@ -191,7 +191,7 @@ async fn send_reframed<R: Runtime>(
     drop(input);
     let out = std::mem::take(&mut exchange.out);
     if !out.is_empty() {
-        env.client.send(Buf::from(out)).await.map_err(drop)?;
+        env.client().send(Buf::from(out)).await.map_err(drop)?;
     }
     Ok(consumed)
 }
@@ -216,9 +216,9 @@ async fn send_plain<R: Runtime>(
     let out = Buf::from(std::mem::take(&mut exchange.out));
     let sent = match (out.is_empty(), input.is_empty()) {
         (true, true) => return Ok(consumed),
-        (false, true) => env.client.send(out).await,
-        (true, false) => env.client.send(input).await,
-        (false, false) => env.client.send_both(out, input).await,
+        (false, true) => env.client().send(out).await,
+        (true, false) => env.client().send(input).await,
+        (false, false) => env.client().send_both(out, input).await,
     };
     sent.map_err(drop)?;
     Ok(consumed)

@@ -50,7 +50,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// A counter of [`CoreCounters`] by its name, its help and where it is.
 type PerCore = (&'static str, &'static str, fn(&CoreCounters) -> &Counter);
 
-const PER_CORE_COUNTERS: [PerCore; 22] = [
+const PER_CORE_COUNTERS: [PerCore; 25] = [
     ("ringway_core_requests_total", "Requests that began, by core: the balance between cores.", |c| {
         &c.requests
     }),
@@ -101,6 +101,13 @@ const PER_CORE_COUNTERS: [PerCore; 22] = [
         &c.cache_bypasses
     }),
     ("ringway_cache_stores_total", "Answers that were kept in a cache.", |c| &c.cache_stores),
+    ("ringway_cache_waits_total", "Requests that waited for what another one asked for.", |c| &c.cache_waits),
+    ("ringway_cache_stale_total", "Requests that a cache answered with what was too old.", |c| {
+        &c.cache_stale
+    }),
+    ("ringway_cache_refreshes_total", "Answers asked for anew while older ones answered.", |c| {
+        &c.cache_refreshes
+    }),
     ("ringway_upstream_queue_full_total", "Requests refused because the wait queue was full.", |c| {
         &c.upstream_queue_full
     }),

@@ -2,20 +2,25 @@
 //!
 //! What may be stored is decided by the stage, not by `Cache-Control`, `Set-Cookie` or `Vary` of the answer: as AWS does it.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use super::transform::encode_trace_id;
 use super::{Env, Exchange, ResponseFraming, Route, Served, media_type, payload, percent, respond, values};
-use crate::cache::{CacheStatus, Found, NewAnswer, Ticket};
+use crate::cache::{CacheStatus, Entry, Found, Lead, NewAnswer, Outcome, Ticket, Turn, Wait, Waited};
 use crate::error::GatewayError;
 use crate::http1::{BodyLength, HeaderId, Method, encode};
 use crate::limits::{CACHE_KEY_BYTES_MAX, CACHE_TAGS_MAX, CACHED_BYTES_MAX};
 use crate::model::{HttpMethod, UnauthorizedCacheControl};
-use crate::snapshot::{CachePlan, IntegrationPlan, ParameterValue};
+use crate::snapshot::{CachePlan, IntegrationPlan, ParameterValue, Snapshot};
 
 /// What AWS adds to a cached answer whose client wanted another; its own text is not known (tables.md §9.5).
 const WARNING: &[u8] = b"199 - \"Cache-Control: max-age=0 is not authorized\"";
 /// Lines that every response has of its own. Those before the last of the gateway's own lines are not looked at.
 const OWN_LINES: [&[u8]; 5] =
     [b"content-length", b"transfer-encoding", b"connection", b"age", b"x-amzn-trace-id"];
+/// After how many nanoseconds somebody else may ask anew where the one who did has failed.
+const REFRESH_AGAIN_NANOS: u64 = 1_000_000_000;
 /// Bytes of a body from which on it is sent from the cache itself: less are copied in a shorter time than they are counted.
 const SHARED_BODY_BYTES: usize = 4096;
 /// The last line of those that the gateway begins a response with.
@@ -24,10 +29,16 @@ const LAST_OWN_LINE: &[u8] = b"\r\nx-amz-apigw-id: ";
 /// What the cache has had to do with a request.
 #[derive(Debug, Default)]
 pub struct CacheUse<'a> {
-    /// Whether what it holds answered.
+    /// What it did.
     pub status: CacheStatus,
     /// Whether the answer was kept.
     pub is_stored: bool,
+    /// Whether another request asked for the answer, and this one waited for it.
+    pub has_waited: bool,
+    /// Whether what answered is too old, and this request is the one after which it is to be asked for anew.
+    pub is_to_refresh: bool,
+    /// Whether nobody waits for the answer but the cache.
+    is_refresh: bool,
     keep: Option<Box<Keep<'a>>>,
 }
 
@@ -35,23 +46,40 @@ pub struct CacheUse<'a> {
 #[derive(Debug)]
 struct Keep<'a> {
     plan: &'a CachePlan,
+    hash: u64,
     ticket: Ticket,
     key: Box<[u8]>,
     lines: Vec<u8>,
     age: u64,
     tags: Vec<u16>,
     body: Vec<u8>,
+    /// What answers where the integration fails.
+    stale: Option<Arc<Entry>>,
+    /// Others wait for it. Dropped with this, the next of them asks.
+    lead: Option<Lead>,
 }
 
-/// Answers from the cache, where it holds the answer. `None`: the integration has to be asked, and what it says may be kept.
+/// What came of looking.
+pub(super) enum Looked<L> {
+    /// It holds the answer.
+    Served(Served<L>),
+    /// The integration has to be asked, and what it says may be kept.
+    Ask,
+    /// Another request asks already.
+    Wait(Wait),
+}
+
+/// Answers from the cache, where it holds the answer.
 #[inline]
 pub(super) fn lookup<'a, E: Env>(
     env: &E,
     route: &Route<'a>,
     plan: &'a CachePlan,
     exchange: &mut Exchange<'a>,
-) -> Result<Option<Served<E::Lease>>, GatewayError> {
-    let Some(verb) = cached_verb(plan, exchange).filter(|_| env.caches()) else { return Ok(None) };
+) -> Result<Looked<E::Lease>, GatewayError> {
+    let Some(verb) = cached_verb(plan, exchange).filter(|_| env.caches().is_some()) else {
+        return Ok(Looked::Ask);
+    };
     let wants_new = wants_new(exchange);
     let may_want = !plan.requires_authorization;
     if wants_new && !may_want && plan.unauthorized == UnauthorizedCacheControl::FailWith403 {
@@ -60,48 +88,234 @@ pub(super) fn lookup<'a, E: Env>(
     // The buffer of the integration request: nothing is in it yet.
     let mut key = std::mem::take(&mut exchange.integration_request);
     encode_key(route, plan, verb, exchange, &mut key);
-    let served = match key.len() <= CACHE_KEY_BYTES_MAX {
-        true => answer(env, plan, wants_new.then_some(may_want), &key, exchange),
-        false => None,
+    let looked = match key.len() <= CACHE_KEY_BYTES_MAX {
+        true => answer(env, route, plan, wants_new.then_some(may_want), &key, exchange),
+        false => Looked::Ask,
     };
     key.clear();
     exchange.integration_request = key;
-    Ok(served)
+    Ok(looked)
 }
 
 /// Answers with the entry for a key, or notes what is to be kept under it. `wants_new`: whether a client that wants a new one may.
 fn answer<'a, E: Env>(
     env: &E,
+    route: &Route<'a>,
     plan: &'a CachePlan,
     wants_new: Option<bool>,
     key: &[u8],
     exchange: &mut Exchange<'a>,
-) -> Option<Served<E::Lease>> {
+) -> Looked<E::Lease> {
     let hash = plan.cache.hash(key);
     let found = plan.cache.find(hash, key);
+    let now = exchange.now;
     let status = match &found {
         _ if wants_new == Some(true) => CacheStatus::Bypass,
-        Some(entry) if entry.is_fresh(exchange.now) => CacheStatus::Hit,
+        Some(entry) if entry.is_fresh(now) => CacheStatus::Hit,
+        Some(entry) if entry.serves_while_revalidate(now) && !exchange.cache.is_refresh => CacheStatus::Stale,
         Some(_) => CacheStatus::Expired,
         None => CacheStatus::Miss,
     };
     exchange.cache.status = status;
-    if let Some(entry) = found.filter(|_| status == CacheStatus::Hit) {
-        let warns =
-            wants_new.is_some() && plan.unauthorized == UnauthorizedCacheControl::SucceedWithResponseHeader;
-        return Some(encode_hit(env, plan, entry, warns, exchange));
-    }
+    let stale = match (status, found) {
+        (CacheStatus::Hit | CacheStatus::Stale, Some(entry)) => {
+            if status == CacheStatus::Stale {
+                // A request with a body would have to be sent again with it.
+                let can_ask = exchange.head.body == BodyLength::None && exchange.head.method != Method::Head;
+                exchange.cache.is_to_refresh = can_ask && entry.claim(now, now + refresh_nanos(route));
+            }
+            let warns = wants_new.is_some()
+                && plan.unauthorized == UnauthorizedCacheControl::SucceedWithResponseHeader;
+            return Looked::Served(encode_hit(env, plan, Kept::Found(entry), warns, exchange));
+        }
+        (CacheStatus::Expired, Some(entry)) if entry.serves_if_error(now) => Some(entry.keep()),
+        _ => None,
+    };
     // To HEAD an answer has no body that could be kept.
-    if exchange.head.method != Method::Head {
-        let ticket = match status {
-            CacheStatus::Bypass => plan.cache.renewing_ticket(hash, exchange.now),
-            _ => plan.cache.ticket(hash, exchange.now),
-        };
-        let (lines, tags, body) = (Vec::new(), Vec::new(), Vec::new());
-        let keep = Keep { plan, ticket, key: key.into(), lines, age: 0, tags, body };
-        exchange.cache.keep = Some(Box::new(keep));
+    if exchange.head.method == Method::Head {
+        return Looked::Ask;
     }
-    None
+    let ticket = match status {
+        CacheStatus::Bypass => plan.cache.renewing_ticket(hash, now),
+        _ => plan.cache.ticket(hash, now),
+    };
+    let mut keep = Keep {
+        plan,
+        hash,
+        ticket,
+        key: key.into(),
+        lines: Vec::new(),
+        age: 0,
+        tags: Vec::new(),
+        body: Vec::new(),
+        stale,
+        lead: None,
+    };
+    let may_wait = plan.collapse && status != CacheStatus::Bypass && !exchange.body_pending;
+    let turn = env.caches().filter(|_| may_wait).map(|flights| flights.begin(keep.address(), hash));
+    let looked = match turn {
+        None => Looked::Ask,
+        Some(Turn::Lead(lead)) => {
+            keep.lead = Some(lead);
+            Looked::Ask
+        }
+        Some(Turn::Wait(wait)) => Looked::Wait(wait),
+    };
+    exchange.cache.keep = Some(Box::new(keep));
+    looked
+}
+
+/// Waits for the answer that another request asks for. `None`: this one has to ask.
+pub(super) async fn wait<'a, E: Env>(
+    env: &E,
+    route: &Route<'a>,
+    mut wait: Wait,
+    exchange: &mut Exchange<'a>,
+) -> Result<Option<Served<E::Lease>>, GatewayError> {
+    let until = exchange.now + refresh_nanos(route);
+    exchange.cache.has_waited = true;
+    loop {
+        let waited = match env.wait(wait, until).await {
+            Ok((waited, now)) => {
+                exchange.now = now;
+                waited
+            }
+            Err(error) => return stale_or(env, exchange, error).map(Some),
+        };
+        let Some(keep) = &mut exchange.cache.keep else { return Ok(None) };
+        let (plan, hash, now) = (keep.plan, keep.hash, exchange.now);
+        // The one who has failed may not have been the only one who asked: other cores do too.
+        let found = match waited {
+            Waited::Pass => None,
+            Waited::Look | Waited::Lead(_) => {
+                plan.cache.find(hash, &keep.key).filter(|entry| entry.is_fresh(now))
+            }
+        };
+        keep.ticket = plan.cache.ticket(hash, now);
+        if let Some(entry) = found {
+            if let Waited::Lead(lead) = waited {
+                lead.finish(Outcome::Kept);
+            }
+            exchange.cache.keep = None;
+            exchange.cache.status = CacheStatus::Hit;
+            return Ok(Some(encode_hit(env, plan, Kept::Found(entry), false, exchange)));
+        }
+        match waited {
+            Waited::Pass => return Ok(None),
+            Waited::Lead(lead) => {
+                keep.lead = Some(lead);
+                return Ok(None);
+            }
+            Waited::Look => match env.caches().map(|flights| flights.begin(keep.address(), hash)) {
+                None => return Ok(None),
+                Some(Turn::Lead(lead)) => {
+                    keep.lead = Some(lead);
+                    return Ok(None);
+                }
+                Some(Turn::Wait(next)) => wait = next,
+            },
+        }
+    }
+}
+
+/// How long the integration may take, in nanoseconds.
+fn refresh_nanos(route: &Route<'_>) -> u64 {
+    match &route.plan.integration {
+        IntegrationPlan::HttpProxy(call) => call.timeout_nanos,
+        IntegrationPlan::Http(plan) => plan.call.timeout_nanos,
+        IntegrationPlan::Mock(_) => 1_000_000_000,
+    }
+}
+
+/// Whether an answer of an HTTP_PROXY integration is read as a whole before anybody gets it: others wait for it, who should not depend on
+/// how fast this client reads; or nobody but the cache wants it.
+#[inline]
+pub(super) fn is_awaited(exchange: &Exchange<'_>) -> bool {
+    let is_led = exchange.cache.keep.as_ref().is_some_and(|keep| keep.lead.is_some());
+    match exchange.answer.body {
+        BodyLength::Length(length) => {
+            length <= CACHED_BYTES_MAX as u64 && (is_led || exchange.cache.is_refresh)
+        }
+        _ => exchange.cache.is_refresh,
+    }
+}
+
+/// What the integration has said, or what was kept where it has failed.
+pub(super) fn settle<E: Env>(
+    env: &E,
+    route: &Route<'_>,
+    exchange: &mut Exchange<'_>,
+    invoked: Result<Served<E::Lease>, GatewayError>,
+) -> Result<Served<E::Lease>, GatewayError> {
+    match invoked {
+        Ok(served) => {
+            let has_failed = exchange.status >= 500;
+            if has_failed && exchange.cache.keep.as_ref().is_some_and(|keep| keep.stale.is_some()) {
+                // Its connection goes with what is left of its answer.
+                let failed = std::mem::take(&mut exchange.out);
+                drop((failed, served));
+                return stale_or(env, exchange, GatewayError::BadIntegrationResponse);
+            }
+            keep(route, exchange, &served);
+            Ok(served)
+        }
+        Err(error) => stale_or(env, exchange, error),
+    }
+}
+
+/// The answer that is too old and may be given where the integration fails (RFC 5861 §4), or the error.
+fn stale_or<E: Env>(
+    env: &E,
+    exchange: &mut Exchange<'_>,
+    error: GatewayError,
+) -> Result<Served<E::Lease>, GatewayError> {
+    // Who waits for this one asks next.
+    let keep = exchange.cache.keep.take();
+    let of_integration = matches!(
+        error,
+        GatewayError::IntegrationFailure(_)
+            | GatewayError::IntegrationTimeout
+            | GatewayError::BadIntegrationResponse
+            | GatewayError::Overloaded
+    );
+    let stale = keep.and_then(|keep| Some((keep.plan, keep.stale?))).filter(|_| of_integration);
+    let Some((plan, entry)) = stale else { return Err(error) };
+    exchange.cache.status = CacheStatus::Stale;
+    Ok(encode_hit(env, plan, Kept::Held(entry), false, exchange))
+}
+
+/// Asks for an answer anew that nobody waits for but the cache; the exchange is that of a request which was answered with what is too old.
+/// Returns whether there is a new one.
+pub async fn refresh<'a, E: Env>(env: &E, snapshot: &'a Snapshot, exchange: &mut Exchange<'a>) -> bool {
+    exchange.cache.is_refresh = true;
+    let Ok(route) = super::route::resolve(snapshot, exchange) else { return false };
+    let Some(plan) = route.plan.cache.as_deref() else { return false };
+    if !matches!(lookup(env, &route, plan, exchange), Ok(Looked::Ask | Looked::Wait(_))) {
+        return false;
+    }
+    let invoked = match super::gather::is_needed(&route, exchange) {
+        true => super::gather::request(env, &route, exchange).await,
+        false => Ok(()),
+    };
+    let (hash, key) = match &exchange.cache.keep {
+        Some(keep) => (keep.hash, keep.key.clone()),
+        None => return false,
+    };
+    let invoked = match invoked {
+        Ok(()) => super::integrate::invoke(env, &route, exchange).await,
+        Err(error) => Err(error),
+    };
+    if let Ok(served @ Served::Complete) = &invoked {
+        keep(&route, exchange, served);
+    }
+    exchange.cache.keep = None;
+    if !exchange.cache.is_stored
+        && let Some(entry) = plan.cache.find(hash, &key)
+    {
+        // Not at once: who has just failed may fail again.
+        entry.release(exchange.now + REFRESH_AGAIN_NANOS);
+    }
+    exchange.cache.is_stored
 }
 
 /// The verb that the key has, where the request is one that is cached. HEAD is answered with what GET was where one method answers both.
@@ -193,11 +407,28 @@ fn encode_value(value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
+/// An entry that answers.
+enum Kept {
+    Found(Found),
+    Held(Arc<Entry>),
+}
+
+impl Deref for Kept {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        match self {
+            Kept::Found(entry) => entry,
+            Kept::Held(entry) => entry,
+        }
+    }
+}
+
 /// Writes the answer of an entry. What is large stays where it is.
 fn encode_hit<E: Env>(
     env: &E,
     plan: &CachePlan,
-    entry: Found,
+    entry: Kept,
     warns: bool,
     exchange: &mut Exchange<'_>,
 ) -> Served<E::Lease> {
@@ -225,45 +456,69 @@ fn encode_hit<E: Env>(
     exchange.body_bytes = entry.body().len() as u64;
     exchange.framing = ResponseFraming::Complete;
     exchange.out = out;
-    Served::Kept(entry.keep())
+    Served::Kept(match entry {
+        Kept::Found(entry) => entry.keep(),
+        Kept::Held(entry) => entry,
+    })
 }
 
 /// Keeps an answer that is all here; of one that is left to stream, what is needed later.
 #[cold]
-pub(super) fn keep<L>(route: &Route<'_>, exchange: &mut Exchange<'_>, served: &Served<L>) {
+fn keep<L>(route: &Route<'_>, exchange: &mut Exchange<'_>, served: &Served<L>) {
     let Some(mut keep) = exchange.cache.keep.take() else { return };
     if exchange.cache.status == CacheStatus::Bypass {
         // The integration has answered: whatever comes of it, the answer that was not wanted any more is not given again.
         keep.plan.cache.remove(keep.ticket, &keep.key);
     }
-    // A body that ends where its connection does may have been cut (RFC 9112 §8).
-    let may_be_cut = !matches!(route.plan.integration, IntegrationPlan::Mock(_))
-        && exchange.answer.body == BodyLength::UntilClose;
-    if may_be_cut || keep.plan.lifetime(exchange.status).is_none() {
+    if exchange.status >= 500 && keep.plan.lifetime(exchange.status).is_none() {
+        // As if there was none: who waits asks next.
         return;
     }
-    let Some(body) = keep.take_lines(&exchange.out) else { return };
-    let body_len = match (served, exchange.framing) {
-        (Served::Complete | Served::Kept(_), _) => exchange.body_bytes,
-        (Served::Streaming(_), ResponseFraming::Length(length)) => length,
-        // Its end says how long it is; without one (HTTP/1.0 clients) the same.
-        (Served::Streaming(_), _) => 0,
+    let Some(body) = keep.begins(route, exchange) else {
+        keep.give_up();
+        return;
     };
-    if body_len > CACHED_BYTES_MAX as u64 {
-        return;
-    }
     match (served, exchange.framing) {
         (Served::Complete | Served::Kept(_), _) | (_, ResponseFraming::Complete) => {
             exchange.cache.is_stored = keep.store(exchange.status, &exchange.out[body..]);
         }
-        _ => {
-            keep.body.reserve_exact(body_len as usize);
+        (Served::Streaming(_), framing) => {
+            let length = if let ResponseFraming::Length(length) = framing { length } else { 0 };
+            keep.body.reserve_exact(length as usize);
             exchange.cache.keep = Some(keep);
         }
     }
 }
 
 impl Keep<'_> {
+    /// Of the cache, for who waits for its answers.
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.plan.cache).addr()
+    }
+
+    /// Whether an answer is one that is kept, as far as its head tells; where its body begins in what is encoded.
+    fn begins(&mut self, route: &Route<'_>, exchange: &Exchange<'_>) -> Option<usize> {
+        // A body that ends where its connection does may have been cut (RFC 9112 §8).
+        let may_be_cut = !matches!(route.plan.integration, IntegrationPlan::Mock(_))
+            && exchange.answer.body == BodyLength::UntilClose;
+        let is_too_long = |length: u64| length > CACHED_BYTES_MAX as u64;
+        let is_long = match exchange.framing {
+            ResponseFraming::Length(length) => is_too_long(length),
+            _ => is_too_long(exchange.body_bytes),
+        };
+        if may_be_cut || is_long || self.plan.lifetime(exchange.status).is_none() {
+            return None;
+        }
+        self.take_lines(&exchange.out)
+    }
+
+    /// The answer is not kept, and everybody has to ask for themselves.
+    fn give_up(self: Box<Self>) {
+        if let Some(lead) = self.lead {
+            lead.finish(Outcome::NotKept);
+        }
+    }
+
     /// Takes what is the same for every response from an encoded head; returns where it ends.
     fn take_lines(&mut self, out: &[u8]) -> Option<usize> {
         let head = memchr::memmem::find(out, b"\r\n\r\n")? + 2;
@@ -305,10 +560,14 @@ impl Keep<'_> {
     }
 
     fn store(self, status: u16, body: &[u8]) -> bool {
-        let Keep { plan, ticket, key, lines, age, tags, .. } = self;
-        let Some(lifetime) = plan.lifetime(status) else { return false };
+        let Keep { plan, ticket, key, lines, age, tags, lead, .. } = self;
         let answer = NewAnswer { status, lines: &lines, body, age: age * 1_000_000_000, tags: &tags };
-        plan.cache.insert(ticket, &key, &answer, lifetime)
+        let lifetime = plan.lifetime(status);
+        let is_stored = lifetime.is_some_and(|lifetime| plan.cache.insert(ticket, &key, &answer, lifetime));
+        if let Some(lead) = lead {
+            lead.finish(if is_stored { Outcome::Kept } else { Outcome::NotKept });
+        }
+        is_stored
     }
 }
 
@@ -318,7 +577,9 @@ impl Exchange<'_> {
     pub fn keep_bytes(&mut self, bytes: &[u8]) {
         if let Some(keep) = &mut self.cache.keep {
             if keep.body.len() + bytes.len() > CACHED_BYTES_MAX {
-                self.cache.keep = None;
+                if let Some(keep) = self.cache.keep.take() {
+                    keep.give_up();
+                }
             } else {
                 keep.body.extend_from_slice(bytes);
             }

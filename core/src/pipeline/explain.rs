@@ -1,6 +1,7 @@
 //! Serving with an execution log: the same pipeline, in an environment that notes what passes through it.
 
 use super::{Env, Exchange, Served, route, serve};
+use crate::cache::{Flights, Wait, Waited};
 use crate::error::GatewayError;
 use crate::limit::{CoreLimits, QuotaRequest};
 use crate::snapshot::{HttpCall, Snapshot, StagePlan};
@@ -129,8 +130,12 @@ impl<E: Env> Env for Explaining<'_, E> {
         self.env.limits()
     }
 
-    fn caches(&self) -> bool {
+    fn caches(&self) -> Option<&Flights> {
         self.env.caches()
+    }
+
+    async fn wait(&self, wait: Wait, until: u64) -> Result<(Waited, u64), GatewayError> {
+        self.env.wait(wait, until).await
     }
 
     fn ask_for_quota(&self, request: QuotaRequest) -> bool {

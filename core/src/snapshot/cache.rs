@@ -28,6 +28,8 @@ pub struct CachePlan {
     pub lifetime: Lifetime,
     /// By status, for how many nanoseconds its answers are fresh instead; 0: they are not kept.
     pub status_ttl_nanos: Vec<(u16, u64)>,
+    /// Whether one request of a core asks for an answer that several miss.
+    pub collapse: bool,
     /// Whether answers have tags.
     pub tags: bool,
     /// `requireAuthorizationForCacheControl`. Nobody is authorised: no authorizer is built yet.
@@ -125,6 +127,7 @@ pub(super) fn compile(
             if_error: nanos(beyond.stale_if_error_seconds),
         },
         status_ttl_nanos: status_ttl_nanos(beyond),
+        collapse: beyond.collapse,
         tags: beyond.tags,
         requires_authorization: settings.require_authorization_for_cache_control,
         unauthorized: settings.unauthorized_cache_control,

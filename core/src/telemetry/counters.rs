@@ -156,6 +156,12 @@ pub struct CoreCounters {
     pub cache_bypasses: Counter,
     /// Answers that were kept.
     pub cache_stores: Counter,
+    /// Requests that waited for what another one asked for.
+    pub cache_waits: Counter,
+    /// Answers that were too old and answered.
+    pub cache_stale: Counter,
+    /// Answers that were asked for anew while those that were too old answered.
+    pub cache_refreshes: Counter,
     /// Requests refused because they had waited too long for their core.
     pub shed: Counter,
     /// Access-log lines dropped because the writer was behind.
@@ -194,6 +200,9 @@ impl Default for CoreCounters {
             cache_misses: Counter::default(),
             cache_bypasses: Counter::default(),
             cache_stores: Counter::default(),
+            cache_waits: Counter::default(),
+            cache_stale: Counter::default(),
+            cache_refreshes: Counter::default(),
             shed: Counter::default(),
             log_dropped: Counter::default(),
             generation: Counter::default(),

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ringway_core::cache::{Flights, Wait, Waited};
 use ringway_core::error::GatewayError;
 use ringway_core::http1::{
     BodyDecoder, DateCache, HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request,
@@ -184,8 +185,12 @@ impl Env for SocketEnv<'_> {
     }
 
     /// Nor is its answer a cached one.
-    fn caches(&self) -> bool {
-        false
+    fn caches(&self) -> Option<&Flights> {
+        None
+    }
+
+    async fn wait(&self, _: Wait, _: u64) -> Result<(Waited, u64), GatewayError> {
+        Err(GatewayError::IntegrationTimeout)
     }
 
     fn ask_for_quota(&self, _: QuotaRequest) -> bool {

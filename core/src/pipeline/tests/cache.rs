@@ -60,6 +60,24 @@ fn try_compile(registry: &mut Registry, stage: Stage) -> Result<Snapshot, Vec<St
     compile(&configuration, &settings, registry)
 }
 
+/// A request line with more header lines.
+fn parsed(request: &str) -> (Vec<u8>, RequestHead) {
+    let (line, more) = request.split_once('\n').unwrap_or((request, ""));
+    let text = format!("{line} HTTP/1.1\nHost: a1.execute-api.r.s\n{more}\n").replace('\n', "\r\n");
+    let mut head = RequestHead::default();
+    let parsed = parse_request(text.as_bytes(), &mut Scan::default(), &HeadLimits::default(), &mut head);
+    assert_eq!(parsed, Ok(Parsed::Complete), "{text}");
+    (text.into_bytes(), head)
+}
+
+/// What has nothing to wait for.
+fn run<O>(work: impl Future<Output = O>) -> O {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
 impl Gateway {
     fn new(stage: Stage) -> Self {
         let mut registry = Registry::new();
@@ -80,20 +98,11 @@ impl Gateway {
 
     /// The answer to a request line with more header lines, and what the cache had to do with it.
     fn ask(&self, request: &str) -> (String, CacheStatus) {
-        let (line, more) = request.split_once('\n').unwrap_or((request, ""));
-        let bytes = format!("{line} HTTP/1.1\nHost: a1.execute-api.r.s\n{more}\n").replace('\n', "\r\n");
-        let (mut head, mut answer) = (RequestHead::default(), ResponseHead::default());
-        let parsed = parse_request(bytes.as_bytes(), &mut Scan::default(), &HeadLimits::default(), &mut head);
-        assert_eq!(parsed, Ok(Parsed::Complete), "{bytes}");
-        let mut exchange = Exchange::new(bytes.as_bytes(), &head, &mut answer, IdSource::new(1).next_id());
+        let (bytes, head) = parsed(request);
+        let mut answer = ResponseHead::default();
+        let mut exchange = Exchange::new(&bytes, &head, &mut answer, IdSource::new(1).next_id());
         exchange.now = self.env.now.get();
-        let served = {
-            let mut serve = pin!(serve(&self.env, &self.snapshot, &mut exchange));
-            match serve.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(served) => served,
-                Poll::Pending => panic!("it waits"),
-            }
-        };
+        let served = run(serve(&self.env, &self.snapshot, &mut exchange));
         // What the data plane does.
         if let Served::Kept(entry) = &served {
             exchange.out.extend_from_slice(&entry.shared_body());
@@ -108,6 +117,27 @@ impl Gateway {
         }
         let out = String::from_utf8(std::mem::take(&mut exchange.out)).unwrap();
         (out.replace("\r\n", "\n"), exchange.cache.status)
+    }
+
+    /// Whether a request is answered with what is too old, and is the one after which it is asked for anew.
+    fn asks_to_refresh(&self, request: &str) -> bool {
+        let (bytes, head) = parsed(request);
+        let mut answer = ResponseHead::default();
+        let mut exchange = Exchange::new(&bytes, &head, &mut answer, IdSource::new(1).next_id());
+        exchange.now = self.env.now.get();
+        let served = run(serve(&self.env, &self.snapshot, &mut exchange));
+        assert_eq!(exchange.cache.status, CacheStatus::Stale);
+        assert!(matches!(served, Served::Complete) && exchange.out.ends_with(b"one"));
+        exchange.cache.is_to_refresh
+    }
+
+    /// Whether asking anew brings a new answer.
+    fn refreshes(&self, request: &str) -> bool {
+        let (bytes, head) = parsed(request);
+        let mut answer = ResponseHead::default();
+        let mut exchange = Exchange::new(&bytes, &head, &mut answer, IdSource::new(1).next_id());
+        exchange.now = self.env.now.get();
+        run(refresh(&self.env, &self.snapshot, &mut exchange))
     }
 
     /// The body of an answer, after the next one of the backend was set to another.
@@ -521,4 +551,69 @@ fn a_namespace_that_methods_share_does_not_mix_their_parameters() {
     };
     assert!(stage(&["method.request.querystring.x"]).shares("GET /dev/a?x=1", "GET /dev/b?x=1"));
     assert!(!stage(&["method.request.querystring.y"]).shares("GET /dev/a?x=1", "GET /dev/b?y=1"));
+}
+
+const FAILED: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 3\r\n\r\nbad";
+
+#[test]
+fn what_is_too_old_answers_where_the_integration_fails() {
+    let cache = CacheSettings { stale_if_error_seconds: 60, ..CacheSettings::default() };
+    let mut gateway = beyond(MethodSettings { cache_ttl_seconds: 10, ..settings() }, cache);
+    assert_eq!(gateway.body("GET /dev/pets", ONE), "one");
+    gateway.wait(10);
+    for answer in [
+        Ok(FAILED),
+        Err(GatewayError::IntegrationTimeout),
+        Err(GatewayError::BadIntegrationResponse),
+        Err(GatewayError::IntegrationFailure(crate::error::IntegrationFault::Connect)),
+        Err(GatewayError::Overloaded),
+    ] {
+        gateway.env.answer = answer;
+        let (out, status) = gateway.ask("GET /dev/pets");
+        assert_eq!(status, CacheStatus::Stale);
+        assert!(out.starts_with("HTTP/1.1 200 OK\n") && out.ends_with("\n\none"), "{out}");
+        assert!(out.contains("\nAge: 17\n"), "{out}");
+    }
+    // What is no fault of the integration's is not hidden; nor is a fault once it is much too old.
+    assert_eq!(
+        gateway.body("GET /dev/pets", "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nnot"),
+        "not"
+    );
+    assert_eq!(gateway.body("GET /dev/pets?a=2", ONE), "one");
+    gateway.wait(70);
+    assert_eq!(gateway.body("GET /dev/pets?a=2", FAILED), "bad");
+    let mut gateway =
+        beyond(MethodSettings { cache_ttl_seconds: 10, ..settings() }, CacheSettings::default());
+    assert_eq!(gateway.body("GET /dev/pets", ONE), "one");
+    gateway.wait(10);
+    assert_eq!(gateway.body("GET /dev/pets", FAILED), "bad");
+}
+
+#[test]
+fn what_is_too_old_answers_while_one_asks_anew() {
+    let cache = CacheSettings { stale_while_revalidate_seconds: 30, ..CacheSettings::default() };
+    let mut gateway = beyond(MethodSettings { cache_ttl_seconds: 10, ..settings() }, cache);
+    assert_eq!(gateway.body("GET /dev/pets", ONE), "one");
+    gateway.wait(10);
+    gateway.env.answer = Ok(TWO);
+    let asked = |gateway: &Gateway| gateway.env.sent.borrow().len();
+    let before = gateway.env.sent.take();
+    assert!(!before.is_empty());
+    assert!(gateway.asks_to_refresh("GET /dev/pets"));
+    assert!(!gateway.asks_to_refresh("GET /dev/pets"), "one is enough");
+    assert_eq!(asked(&gateway), 0, "nobody has waited for the integration");
+    // The one who asks fails: it is the turn of another, but not at once.
+    gateway.env.answer = Ok(FAILED);
+    assert!(!gateway.refreshes("GET /dev/pets") && asked(&gateway) > 0);
+    assert!(!gateway.asks_to_refresh("GET /dev/pets"));
+    gateway.wait(1);
+    assert!(gateway.asks_to_refresh("GET /dev/pets"));
+    gateway.env.answer = Ok(TWO);
+    assert!(gateway.refreshes("GET /dev/pets"));
+    let (out, status) = gateway.ask("GET /dev/pets");
+    assert_eq!((status, out.ends_with("\n\ntwo")), (CacheStatus::Hit, true));
+    assert!(!gateway.refreshes("GET /dev/pets"), "it is fresh");
+    // Much too old: the request waits for a new one.
+    gateway.wait(40);
+    assert_eq!(gateway.ask("GET /dev/pets").1, CacheStatus::Expired);
 }

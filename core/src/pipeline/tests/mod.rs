@@ -23,12 +23,21 @@ struct FakeEnv {
     quota: RefCell<Option<u32>>,
     now: Cell<u64>,
     pressure: Cell<u8>,
+    flights: Flights,
 }
 
 impl FakeEnv {
     fn new(answer: Result<&'static str, GatewayError>) -> Self {
         let (limits, quota, now) = (CoreLimits::default(), RefCell::default(), Cell::default());
-        FakeEnv { answer, sent: RefCell::default(), limits, quota, now, pressure: Cell::default() }
+        FakeEnv {
+            answer,
+            sent: RefCell::default(),
+            limits,
+            quota,
+            now,
+            pressure: Cell::default(),
+            flights: Flights::default(),
+        }
     }
 }
 
@@ -67,8 +76,12 @@ impl Env for FakeEnv {
         Some(&self.limits)
     }
 
-    fn caches(&self) -> bool {
-        true
+    fn caches(&self) -> Option<&Flights> {
+        Some(&self.flights)
+    }
+
+    async fn wait(&self, wait: Wait, _: u64) -> Result<(Waited, u64), GatewayError> {
+        Ok((wait.await, self.now.get()))
     }
 
     /// A ledger that grants at once.
