@@ -17,13 +17,14 @@ fn the_reference_states_the_defaults() {
     let written = load_process(&path).unwrap();
     let mut defaults = ProcessConfig { apis: written.apis.clone(), ..ProcessConfig::default() };
     defaults.control_plane.store = config().join("ringway.redb");
+    defaults.quota.store = config().join("usage.redb");
     assert_eq!(written, defaults);
     // Each member stands there, so that none has a default that the reference does not tell.
     let text = fs::read_to_string(&path).unwrap();
     let lines = || text.lines().map(str::trim);
     let members = lines().filter(|line| line.contains('=') && !line.starts_with('#')).count();
     // Those that have no default are there as comments.
-    assert_eq!(members, 24, "members of ProcessConfig and its tables");
+    assert_eq!(members, 27, "members of ProcessConfig and its tables");
     let only_apis = process::parse("apis = [\"apis/*.toml\"]", &path).unwrap();
     assert_eq!(only_apis.upstream, written.upstream);
     assert_eq!(only_apis.access_log, written.access_log);

@@ -15,6 +15,8 @@ pub enum GatewayError {
     QuotaExceeded,
     /// What is left of a quota could not be made durable: the quota holds, and nothing passes.
     QuotaUnavailable,
+    /// The core has more to do than it can, and others go first (ours, not AWS's).
+    Shed,
     /// A required parameter is missing or blank.
     BadRequestParameters,
     /// The body does not fit its model, or cannot be read as what a template needs.
@@ -104,7 +106,7 @@ impl GatewayError {
             GatewayError::QuotaExceeded => {
                 ("QUOTA_EXCEEDED", 429, "Limit Exceeded", "LimitExceededException", Fault::Client, false)
             }
-            GatewayError::QuotaUnavailable => (
+            GatewayError::Shed | GatewayError::QuotaUnavailable => (
                 "DEFAULT_5XX",
                 503,
                 "Service Unavailable",

@@ -23,6 +23,7 @@ use crate::accept;
 use crate::adopted::Adopted;
 use crate::clock::WallClock;
 use crate::log::LogSink;
+use crate::queue::Queue;
 use crate::settings::CoreSettings;
 
 /// How often a core looks after itself: log batches, newer snapshots, pools.
@@ -90,6 +91,7 @@ pub(crate) struct Core<R: Runtime> {
     /// What it holds of throttles.
     pub(crate) limits: CoreLimits,
     pub(crate) quota_requests: Option<Sender<QuotaRequest>>,
+    pub(crate) queue: Queue,
     publisher: Arc<Publisher>,
     generation: Cell<u64>,
     adopted: RefCell<Rc<Adopted<R>>>,
@@ -183,6 +185,7 @@ impl<R: Runtime> Core<R> {
             explanations: host.explanations,
             limits: CoreLimits::default(),
             quota_requests: host.quota_requests,
+            queue: Queue::default(),
             publisher: host.publisher,
             generation: Cell::new(generation),
             adopted: RefCell::new(Rc::new(Adopted::new(snapshot, None, &host.counters))),

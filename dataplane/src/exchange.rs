@@ -77,6 +77,12 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
     }
 
     #[inline]
+    fn pressure(&self, exchange: &Exchange<'_>) -> u8 {
+        let core = self.core;
+        core.queue.pressure(exchange.now, core.settings.queue_time_nanos, || core.runtime.now())
+    }
+
+    #[inline]
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.core.limits)
     }

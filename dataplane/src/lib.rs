@@ -15,6 +15,7 @@ mod head;
 pub mod log;
 #[cfg(feature = "planted-slowdown")]
 mod planted;
+mod queue;
 mod record;
 mod relay;
 mod request_body;

@@ -66,6 +66,7 @@ fn refused(counters: &CoreCounters, error: GatewayError) {
         GatewayError::Throttled => counters.throttled.add(1),
         GatewayError::QuotaExceeded => counters.quota_exceeded.add(1),
         GatewayError::QuotaUnavailable => counters.quota_unavailable.add(1),
+        GatewayError::Shed => counters.shed.add(1),
         _ => {}
     }
 }

@@ -21,6 +21,8 @@ pub struct CoreSettings {
     pub upstream_idle_timeout_nanos: u64,
     /// How long a connect may take.
     pub connect_timeout_nanos: u64,
+    /// How long a request may wait for its core before it is refused, those of low priority from half of it on. 0: however long.
+    pub queue_time_nanos: u64,
 }
 
 const MILLISECOND: u64 = 1_000_000;
@@ -38,6 +40,7 @@ impl Default for CoreSettings {
             upstream_wait_queue_max: 4_096,
             upstream_idle_timeout_nanos: 60 * SECOND,
             connect_timeout_nanos: 5 * SECOND,
+            queue_time_nanos: 500 * MILLISECOND,
         }
     }
 }

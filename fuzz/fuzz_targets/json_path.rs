@@ -5,7 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use ringway_core::json::{Style, Value, parse_text, write_json};
 use ringway_core::json_path::JsonPath;
 
-const BODY: &str = r#"{"a": [{"b": 1, "c": "x"}, {"b": null}, [1, 2, [3]]], "d": {"e": {"f": [true, "y"]}}, "g h": -1.5}"#;
+const BODY: &str =
+    r#"{"a": [{"b": 1, "c": "x"}, {"b": null}, [1, 2, [3]]], "d": {"e": {"f": [true, "y"]}}, "g h": -1.5}"#;
 
 fuzz_target!(|text: &str| {
     let (path, body) = text.split_once('\n').unwrap_or((text, BODY));

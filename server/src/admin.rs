@@ -24,6 +24,7 @@ use crate::explain;
 use crate::host::ProcessFigures;
 use crate::metrics::{self, Scrape};
 use crate::reload::{ReloadHandle, Status};
+use crate::usage::{self, UsageHandle};
 use crate::web_page;
 
 /// Connections at a time; others wait in the backlog.
@@ -48,6 +49,8 @@ pub(crate) struct Admin {
     pub(crate) log_write_errors: Arc<AtomicU64>,
     /// `native`, `monoio` or `epoll`.
     pub(crate) driver: &'static str,
+    /// What keys have used.
+    pub(crate) usage: UsageHandle,
     /// Whether requests have to name a loopback host, see [`guard`].
     pub(crate) loopback_only: bool,
 }
@@ -70,6 +73,8 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/apis", get(apis))
         .route("/apis/{api}/stages/{stage}", get(stage))
         .route("/apis/{api}/stages/{stage}/explain", get(explain::collected).post(explain::arm))
+        .route("/usage", get(usage::usage))
+        .route("/usage/remaining", post(usage::remaining))
         .layer(middleware::from_fn_with_state(admin.clone(), guard))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(admin)
@@ -101,6 +106,7 @@ async fn index(State(admin): State<Arc<Admin>>) -> Html<String> {
          <li><a href=\"/readyz\">/readyz</a> it takes requests; the last reload\
          <li><a href=\"/metrics\">/metrics</a> Prometheus text\
          <li><a href=\"/apis\">/apis</a> what is served; /apis/ID/stages/NAME as an OpenAPI document\
+         <li><code>/usage?usagePlanId=ID</code> what keys have used of the quota of a plan\
          <li><code>curl -X POST http://HOST:PORT/reload</code> loads the API files again\
          <li><code>curl -X POST http://HOST:PORT/apis/ID/stages/NAME/explain</code> explains the next request; GET shows its log</ul>\n",
         admin.cores.len(),
@@ -139,6 +145,7 @@ async fn scrape(State(admin): State<Arc<Admin>>) -> Response {
         last_reload_success_seconds: status.success_seconds,
         reloads: status.attempts,
         log_write_errors: admin.log_write_errors.load(Relaxed),
+        usage_store: admin.usage.counters(),
         driver: admin.driver,
         process: ProcessFigures::read(),
     });

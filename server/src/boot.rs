@@ -34,6 +34,7 @@ use crate::log_writer::{LogWriter, Reopener, Target};
 use crate::reload::{self, Candidate, Memory, ReloadHandle, Source, Status, Worker};
 use crate::resolver::Resolver;
 use crate::signals::{SignalEvent, Signals};
+use crate::usage::{Ledger, UsageHandle};
 use crate::watch_files::FileWatch;
 
 /// How long after the drain deadline a core may still be ending.
@@ -48,7 +49,8 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, insecure_no_auth: 
         Err(issues) => return refuse(file, &issues),
     };
     let driver = driver.map_or_else(|| configured(process.driver), asked_for);
-    let control_plane = match control_plane::open(&process, insecure_no_auth) {
+    let (mut ledger, usage) = Ledger::new(process.quota.store.clone());
+    let control_plane = match control_plane::open(&process, insecure_no_auth, &usage) {
         Ok(control_plane) => control_plane,
         Err(message) => return not_started(&message),
     };
@@ -61,12 +63,19 @@ pub(crate) fn serve(file: &Path, driver: Option<cli::Driver>, insecure_no_auth: 
         Ok(candidate) => candidate,
         Err(issues) => return refuse(file, &issues),
     };
+    // Without anything to count it is opened when it is needed: a gateway without quotas needs no disk.
+    let counts = candidate.configuration.usage_plans.iter().any(|plan| plan.quota.is_some());
+    if (counts || control_plane.is_some())
+        && let Err(message) = ledger.open()
+    {
+        return not_started(&message);
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return unavailable(&format!("the control runtime cannot start: {error}")),
     };
     let code = runtime.block_on(async {
-        match Box::pin(start(source, memory, candidate, control_plane, driver)).await {
+        match Box::pin(start(source, memory, candidate, control_plane, (ledger, usage), driver)).await {
             Ok(running) => {
                 eprint!("{greeting}");
                 running.until_stopped().await
@@ -119,6 +128,7 @@ fn compile_settings(process: &ProcessConfig) -> CompileSettings {
         account_id: process.account_id.clone(),
         execute_api_suffix: process.execute_api_suffix.clone(),
         path_addresses: process.path_addresses,
+        rate_limit_headers: process.rate_limit_headers,
         default_log_format: default_log_format.to_owned(),
         account_throttle: process.account_throttle,
         cores: cores(process, &Cpus::of_this_process()),
@@ -141,6 +151,7 @@ fn core_settings(process: &ProcessConfig) -> CoreSettings {
         upstream_wait_queue_max: process.upstream.wait_queue_max,
         upstream_idle_timeout_nanos: nanos(process.upstream.idle_timeout),
         connect_timeout_nanos: nanos(process.upstream.connect_timeout),
+        queue_time_nanos: nanos(process.queue_time),
         ..CoreSettings::default()
     }
 }
@@ -161,6 +172,7 @@ async fn start(
     memory: Memory,
     candidate: Candidate,
     control_plane: Option<Opened>,
+    (ledger, usage): (Ledger, UsageHandle),
     choice: DriverChoice,
 ) -> Result<Running, String> {
     let (process, compile) = (source.process.clone(), source.compile.clone());
@@ -191,6 +203,8 @@ async fn start(
     tokio::spawn(resolver.clone().keep_fresh(watched_endpoints));
 
     let Candidate { snapshot, configuration, files } = candidate;
+    usage.set_quotas(&configuration.usage_plans);
+    ledger.start(cpus.len())?;
     let publisher = Publisher::new(snapshot);
     let (sinks, log) = start_log(&process, &counters)?;
     let explanations = Arc::<Explanations>::default();
@@ -204,7 +218,7 @@ async fn start(
         counters: counters.clone(),
         rings: rings.clone(),
         explanations: explanations.clone(),
-        quota_requests: None,
+        quota_requests: Some(usage.requests()),
     };
     let (cores, listeners) = Cores::start(plan, sinks).await?;
     if !apart {
@@ -236,6 +250,7 @@ async fn start(
         seen: files.fingerprint(),
         source,
         memory,
+        usage: usage.clone(),
         publisher: publisher.clone(),
         cores: counters.clone(),
         resolver,
@@ -255,6 +270,7 @@ async fn start(
         reload: reload.clone(),
         log_write_errors: log.as_ref().map(|log| log.write_errors.clone()).unwrap_or_default(),
         driver: driver.driver.name(),
+        usage,
         loopback_only: admin_address.ip().is_loopback(),
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
@@ -296,6 +312,7 @@ impl Running {
         self.cores.drain(timeout);
         let Running { mut cores, log, mut signals, .. } = self;
         let reopener = log.as_ref().map(LogWriter::reopener);
+        let usage = self.admin.usage.clone();
         let ended = async {
             let mut code = 0;
             while let Some(end) = cores.next_end().await {
@@ -304,7 +321,8 @@ impl Running {
                     code = EXIT_SOFTWARE;
                 }
             }
-            // The cores are gone, so the writer ends when it has written what they left.
+            // The cores are gone: what was granted and not taken goes back, and the writer ends when it has written what they left.
+            let _ = tokio::task::spawn_blocking(move || usage.finish()).await;
             if let Some(log) = log {
                 let _ = tokio::task::spawn_blocking(move || log.finish()).await;
             }

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Invoke(InvokeArgs),
     /// Print every step of the next requests that a running gateway serves, as AWS's execution log does
     Explain(ExplainArgs),
+    /// Print what API keys have used of the quota of a usage plan, and what they have left; or change it
+    Usage(UsageArgs),
     /// Render, trace, check and test mapping templates
     #[command(subcommand)]
     Template(TemplateCommand),
@@ -163,6 +165,40 @@ pub(crate) struct ExplainArgs {
     /// Only requests whose path below the stage begins so
     #[arg(long, default_value = "")]
     pub(crate) path: String,
+}
+
+const USAGE_HELP: &str = "\
+Figures are live, day by day in UTC. What is set with --set-remaining holds until the period of the quota ends, as with UpdateUsage.
+
+Examples:
+  ringway usage --plan gold
+  ringway usage --plan gold --key alice --start-date 2026-11-01 --end-date 2026-11-30 --json
+  ringway usage --plan gold --key alice --set-remaining 5000";
+
+#[derive(Debug, Args)]
+#[command(after_help = USAGE_HELP)]
+pub(crate) struct UsageArgs {
+    /// The admin server of the gateway
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9901")]
+    pub(crate) admin: String,
+    /// The id of the usage plan
+    #[arg(long, value_name = "ID")]
+    pub(crate) plan: String,
+    /// The id of the API key; all that were ever used where none is named
+    #[arg(long, value_name = "ID")]
+    pub(crate) key: Option<String>,
+    /// The first day, as in 2026-11-23; today where none is named
+    #[arg(long, value_name = "DATE")]
+    pub(crate) start_date: Option<String>,
+    /// The last day
+    #[arg(long, value_name = "DATE")]
+    pub(crate) end_date: Option<String>,
+    /// Leave the key so many requests of this period
+    #[arg(long, value_name = "REQUESTS", requires = "key")]
+    pub(crate) set_remaining: Option<u64>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ mod cli;
 mod compare;
 mod control_plane;
 mod cores;
+mod database;
 mod demo;
 mod explain;
 mod export_config;
@@ -28,6 +29,7 @@ mod resolver;
 mod sample_backend;
 mod signals;
 mod template;
+mod usage;
 mod watch_files;
 mod web_page;
 
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         cli::Command::ImportConfig(arguments) => export_config::import(&arguments),
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Explain(arguments) => explain::run(&arguments),
+        cli::Command::Usage(arguments) => usage::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
         cli::Command::AwsOperations => aws_operations::run(),
     };

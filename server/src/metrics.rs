@@ -2,12 +2,14 @@
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use ringway_core::snapshot::{RouteLabels, StageLabels};
 use ringway_core::telemetry::counters::{CoreCounters, Counter, HISTOGRAM_BUCKETS, Histogram};
 use ringway_ring::native::RingCounters;
 
 use crate::host::ProcessFigures;
+use crate::usage::StoreCounters;
 
 /// Media type of [`render`].
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -32,6 +34,8 @@ pub(crate) struct Scrape<'a> {
     pub(crate) reloads: [u64; 2],
     /// Access-log lines that could not be written: failed writes, not full queues.
     pub(crate) log_write_errors: u64,
+    /// What happened to the store of what keys have used.
+    pub(crate) usage_store: &'a StoreCounters,
     /// `native`, `monoio` or `epoll`.
     pub(crate) driver: &'static str,
     /// The process.
@@ -43,7 +47,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// A counter of [`CoreCounters`] by its name, its help and where it is.
 type PerCore = (&'static str, &'static str, fn(&CoreCounters) -> &Counter);
 
-const PER_CORE_COUNTERS: [PerCore; 21] = [
+const PER_CORE_COUNTERS: [PerCore; 22] = [
     ("ringway_core_requests_total", "Requests that began, by core: the balance between cores.", |c| {
         &c.requests
     }),
@@ -77,6 +81,7 @@ const PER_CORE_COUNTERS: [PerCore; 21] = [
     ("ringway_throttled_requests_total", "Requests that a throttle or a concurrency limit refused.", |c| {
         &c.throttled
     }),
+    ("ringway_shed_requests_total", "Requests that had waited too long for their core.", |c| &c.shed),
     ("ringway_quota_exceeded_requests_total", "Requests beyond the quota of their usage plan.", |c| {
         &c.quota_exceeded
     }),
@@ -150,6 +155,18 @@ pub(crate) fn render(scrape: &Scrape<'_>) -> String {
         "counter",
         "Access-log lines lost because writing failed.",
         scrape.log_write_errors,
+    );
+    text.single(
+        "ringway_usage_store_commits_total",
+        "counter",
+        "Transactions of the store of quotas that are on the disk.",
+        scrape.usage_store.commits.load(Relaxed),
+    );
+    text.single(
+        "ringway_usage_store_errors_total",
+        "counter",
+        "Attempts to open, read or write the store of quotas that failed: meanwhile quotas that have nothing granted left answer 503.",
+        scrape.usage_store.errors.load(Relaxed),
     );
     process(&mut text, &scrape.process);
     text.0
@@ -407,6 +424,7 @@ mod tests {
             last_reload_success_seconds: 1_700_000_000,
             reloads: [3, 1],
             log_write_errors: 0,
+            usage_store: &StoreCounters::default(),
             driver: "native",
             process: ProcessFigures::read(),
         })

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::join::{JoinedKeys, join};
 use crate::resolver::Resolver;
+use crate::usage::UsageHandle;
 use crate::watch_files::{FileWatch, Fingerprint};
 
 /// Requests to reload that may wait; one more is told to come back.
@@ -265,6 +266,8 @@ impl ReloadHandle {
 pub(crate) struct Worker {
     pub(crate) source: Source,
     pub(crate) memory: Memory,
+    /// Who has to know which quotas there are.
+    pub(crate) usage: UsageHandle,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) cores: Vec<Arc<CoreCounters>>,
     pub(crate) resolver: Resolver,
@@ -389,6 +392,7 @@ impl Worker {
 
     /// Hands a snapshot to the cores, and its names to those who show them.
     fn publish(&mut self, snapshot: Snapshot, configuration: Configuration) -> u64 {
+        self.usage.set_quotas(&configuration.usage_plans);
         let registry = &self.memory.registry;
         prepare(registry, &self.cores, &self.endpoints);
         let (generation, old) = self.publisher.publish(snapshot);

@@ -5,9 +5,10 @@ import ssl
 import tempfile
 
 from harness import ACCOUNT, REGION, refused, same, status
-from support.shape import arn, checked, listed, missing, mock_api, patch, raw, without, wrong_type
+from support.shape import arn, listed, missing, mock_api, patch, refusal, wrong_type
+from support.wire import bare, client
 
-aws = checked()
+aws = client()
 BAD, MISSING = "BadRequestException", "NotFoundException"
 BALANCER = f"arn:aws:elasticloadbalancing:{REGION}:123456789012:loadbalancer/net/l/50dc6c495c0c9188"
 
@@ -25,26 +26,26 @@ def test_the_account_is_as_aws_opens_it():
     account = aws.get_account()
     same(status(account), 200)
     opened = {"throttleSettings": {"burstLimit": 5000, "rateLimit": 10000.0}, "features": ["UsagePlans"], "apiKeyVersion": "4"}
-    same(without(account), opened)
+    same(bare(account), opened)
 
 
 def test_the_account_is_changed():
     change = lambda *operations: aws.update_account(patchOperations=[o for one in operations for o in one])
-    before = without(aws.get_account())
+    before = bare(aws.get_account())
     role = "arn:aws:iam::123456789012:role/logs"
     changed = change(patch("replace", "/cloudwatchRoleArn", role))
-    same((status(changed), without(changed)), (200, {**before, "cloudwatchRoleArn": role}))
-    same(without(aws.get_account()), without(changed))
+    same((status(changed), bare(changed)), (200, {**before, "cloudwatchRoleArn": role}))
+    same(bare(aws.get_account()), bare(changed))
     # As Terraform takes it away.
-    same(without(change(patch("replace", "/cloudwatchRoleArn", ""))), before)
-    same(without(change(patch("add", "/features", "UsagePlans"))), before)
+    same(bare(change(patch("replace", "/cloudwatchRoleArn", ""))), before)
+    same(bare(change(patch("add", "/features", "UsagePlans"))), before)
     for operations in (patch("remove", "/features", "UsagePlans"), patch("replace", "/throttleSettings/rateLimit", "1"),
                        patch("replace", "/cloudwatchRoleArn", "role"), patch("add", "/cloudwatchRoleArn", role),
                        patch("replace", "/apiKeyVersion", "5")):
         refused(lambda: change(operations), BAD, status=400)
     refused(lambda: change(patch("put", "/cloudwatchRoleArn", role)), "ValidationException", status=400)
-    same(raw("PATCH", "/account", {"patchOperations": "x"}), wrong_type("List"))
-    same(without(aws.get_account()), before)
+    same(refusal("PATCH", "/account", {"patchOperations": "x"}), wrong_type("List"))
+    same(bare(aws.get_account()), before)
 
 
 def test_a_certificate_is_made_shown_changed_and_deleted():
@@ -61,9 +62,9 @@ def test_a_certificate_is_made_shown_changed_and_deleted():
     assert "PRIVATE" not in made["pemEncodedCertificate"]
     named = {"clientCertificateId": made["clientCertificateId"]}
     shown = aws.get_client_certificate(**named)
-    same((status(shown), without(shown)), (200, without(made)))
+    same((status(shown), bare(shown)), (200, bare(made)))
     [item] = aws.get_client_certificates()["items"]
-    same(without(item, "tags"), without(made, "tags"))
+    same(bare(item, "tags"), bare(made, "tags"))
     changed = aws.update_client_certificate(**named, patchOperations=patch("replace", "/description", "e"))
     same((status(changed), changed["description"]), (200, "e"))
     same(changed["pemEncodedCertificate"], made["pemEncodedCertificate"])
@@ -73,8 +74,8 @@ def test_a_certificate_is_made_shown_changed_and_deleted():
     gone = "Invalid Client Certificate identifier specified"
     for action in (aws.get_client_certificate, aws.delete_client_certificate, aws.update_client_certificate):
         refused(lambda: action(**named), MISSING, gone, 404)
-    same(raw("POST", "/clientcertificates", {"description": 1})[:2], (400, "SerializationException"))
-    same(raw("POST", "/clientcertificates", {"name": "n"})[:2], (400, "SerializationException"))
+    same(refusal("POST", "/clientcertificates", {"description": 1})[:2], (400, "SerializationException"))
+    same(refusal("POST", "/clientcertificates", {"name": "n"})[:2], (400, "SerializationException"))
 
 
 def test_a_stage_holds_its_certificate():
@@ -98,7 +99,7 @@ def test_a_link_is_created_shown_changed_and_deleted():
     shown = aws.get_vpc_link(**named)
     expected = {"id": created["id"], "name": "l", "description": "d", "targetArns": [BALANCER], "status": "AVAILABLE",
                 "statusMessage": "Your vpc link is ready for use", "tags": {"a": "b"}}
-    same((status(shown), without(shown)), (200, expected))
+    same((status(shown), bare(shown)), (200, expected))
     same([item["id"] for item in aws.get_vpc_links()["items"]], [created["id"]])
     change = lambda *operations: aws.update_vpc_link(**named, patchOperations=[o for one in operations for o in one])
     changed = change(patch("replace", "/name", "m"), patch("replace", "/description", "e"))
@@ -115,9 +116,9 @@ def test_what_is_no_link():
     refused(lambda: aws.create_vpc_link(name="", targetArns=[BALANCER]), BAD, "Name cannot be empty", 400)
     for targets in ([], [BALANCER, BALANCER], ["balancer"]):
         refused(lambda: aws.create_vpc_link(name="l", targetArns=targets), BAD, status=400)
-    same(raw("POST", "/vpclinks", {"targetArns": [BALANCER]}),
+    same(refusal("POST", "/vpclinks", {"targetArns": [BALANCER]}),
          (400, "ValidationException", missing("createVpcLinkInput.name")))
-    same(raw("POST", "/vpclinks", {"name": "l", "targetArns": BALANCER}), wrong_type("List"))
+    same(refusal("POST", "/vpclinks", {"name": "l", "targetArns": BALANCER}), wrong_type("List"))
     same(aws.get_vpc_links()["items"], [])
 
 
@@ -177,8 +178,8 @@ def test_what_has_no_tags():
         refused(lambda: aws.create_rest_api(name="n", tags=tags), BAD, status=400)
         stage = {"restApiId": api, "stageName": "other", "deploymentId": deployment}
         refused(lambda: aws.create_stage(**stage, tags=tags), BAD, status=400)
-    same(raw("PUT", f"/tags/{named}", {"tags": []})[:2], (400, "SerializationException"))
-    same(raw("PUT", f"/tags/{named}", {}), (400, "ValidationException", missing("tagResourceInput.tags")))
-    same(raw("DELETE", f"/tags/{named}")[:2], (400, "ValidationException"))
+    same(refusal("PUT", f"/tags/{named}", {"tags": []})[:2], (400, "SerializationException"))
+    same(refusal("PUT", f"/tags/{named}", {}), (400, "ValidationException", missing("tagResourceInput.tags")))
+    same(refusal("DELETE", f"/tags/{named}")[:2], (400, "ValidationException"))
     same(aws.get_tags(resourceArn=named)["tags"], {})
     clear()

@@ -4,9 +4,10 @@ import datetime
 import re
 
 from harness import refused, same, status
-from support.shape import arn, checked, listed, patch, raw, without, wrong_type
+from support.shape import arn, listed, patch, refusal, wrong_type
+from support.wire import bare, client
 
-aws = checked()
+aws = client()
 VALUE = "abcdefghijklmnopqrstuvwxyz0123456789"
 BAD, CONFLICT, MISSING = "BadRequestException", "ConflictException", "NotFoundException"
 
@@ -29,7 +30,7 @@ def test_a_key_is_created_shown_and_deleted():
 
     shown = aws.get_api_key(apiKey=created["id"])
     same(status(shown), 200)
-    same(without(shown), {**without(created, "value"), "tags": {"team": "blue"}})
+    same(bare(shown), {**bare(created, "value"), "tags": {"team": "blue"}})
     same(aws.get_api_key(apiKey=created["id"], includeValue=True)["value"], created["value"])
     same(aws.get_api_key(apiKey=created["id"], includeValue=False).get("value"), None)
 
@@ -181,7 +182,7 @@ def test_a_file_may_be_refused():
     same((len(answer["ids"]), len(answer["warnings"])), (1, 1))
     for body in (b"", b"Name\nx\n", b"Key\n" + b"1" * 30, b"Name,Key\n\xff,x\n"):
         refused(lambda: aws.import_api_keys(body=body, format="csv"), BAD, status=400)
-    error = raw("POST", "/apikeys?mode=import&format=xml", "Name,Key\n")
+    error = refusal("POST", "/apikeys?mode=import&format=xml", "Name,Key\n")
     same(error[:2], (400, "ValidationException"))
     clear()
 
@@ -201,14 +202,14 @@ def test_what_is_no_key_is_refused():
         ({"enabled": "true"}, wrong_type("Boolean")[2]),
         ({"tags": "t"}, wrong_type("Map")[2]),
     ]:
-        same(raw("POST", "/apikeys", body), (400, "SerializationException", expected))
+        same(refusal("POST", "/apikeys", body), (400, "SerializationException", expected))
     for body in ({"naem": "n"}, "[]", "{", '"text"'):
-        same(raw("POST", "/apikeys", body)[:2], (400, "SerializationException"))
+        same(refusal("POST", "/apikeys", body)[:2], (400, "SerializationException"))
     key = aws.create_api_key()["id"]
     for body in ({"patchOperations": {}}, {"patchOperations": ["x"]}, {"patchOperations": [{"op": "replace", "x": 1}]}):
-        same(raw("PATCH", f"/apikeys/{key}", body)[:2], (400, "SerializationException"))
-    same(raw("GET", "/apikeys?limit=x")[:2], (400, BAD))
-    same(raw("GET", "/apikeys?position=%25")[:2], (400, BAD))
-    same(raw("PUT", "/apikeys")[1], "UnknownOperationException")
+        same(refusal("PATCH", f"/apikeys/{key}", body)[:2], (400, "SerializationException"))
+    same(refusal("GET", "/apikeys?limit=x")[:2], (400, BAD))
+    same(refusal("GET", "/apikeys?position=%25")[:2], (400, BAD))
+    same(refusal("PUT", "/apikeys")[1], "UnknownOperationException")
     refused(lambda: aws.create_api_key(stageKeys=[{"restApiId": "a", "stageName": "b"}]), BAD, status=400)
     clear()

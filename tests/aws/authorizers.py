@@ -3,9 +3,10 @@
 import re
 
 from harness import ACCOUNT, REGION, refused, same, status
-from support.shape import checked, listed, missing, mock_api, patch, raw, without, wrong_type
+from support.shape import listed, missing, mock_api, patch, refusal, wrong_type
+from support.wire import bare, client
 
-aws = checked()
+aws = client()
 FUNCTION = f"arn:aws:lambda:{REGION}:123456789012:function:authorizer"
 URI = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{FUNCTION}/invocations"
 POOL = f"arn:aws:cognito-idp:{REGION}:123456789012:userpool/{REGION}_Abc"
@@ -41,11 +42,11 @@ def test_one_of_tokens_is_created_shown_and_deleted():
     same(status(created), 201)
     assert re.fullmatch("[a-z0-9]{6}", created["id"]), created
     expected = {"name": "token", "type": "TOKEN", "authType": "custom", "authorizerUri": URI, "identitySource": HEADER}
-    same(without(created, "id"), {**expected, **arguments})
+    same(bare(created, "id"), {**expected, **arguments})
     named = {"restApiId": api, "authorizerId": created["id"]}
     shown = aws.get_authorizer(**named)
-    same((status(shown), without(shown)), (200, without(created)))
-    same(aws.get_authorizers(restApiId=api)["items"], [without(created)])
+    same((status(shown), bare(shown)), (200, bare(created)))
+    same(aws.get_authorizers(restApiId=api)["items"], [bare(created)])
     same(status(aws.delete_authorizer(**named)), 202)
     for action in (aws.get_authorizer, aws.delete_authorizer, aws.update_authorizer):
         refused(lambda: action(**named), MISSING, NO_AUTHORIZER, 404)
@@ -88,11 +89,11 @@ def test_what_is_no_authorizer():
     ]:
         refused(lambda: token(api, **{"name": "other", **arguments}), code, status=409 if code == CONFLICT else 400)
     path = f"/restapis/{api}/authorizers"
-    same(raw("POST", path, {"type": "TOKEN"}), (400, "ValidationException", missing("createAuthorizerInput.name")))
+    same(refusal("POST", path, {"type": "TOKEN"}), (400, "ValidationException", missing("createAuthorizerInput.name")))
     wrong = {"name": "n", "type": "TOKEN", "authorizerResultTtlInSeconds": "1"}
-    same(raw("POST", path, wrong), wrong_type("Integer"))
-    same(raw("POST", path, {"name": "n", "type": "TOKEN", "providerARNs": POOL})[:2], (400, "SerializationException"))
-    same(raw("POST", path, {"name": "n", "kind": "TOKEN"})[:2], (400, "SerializationException"))
+    same(refusal("POST", path, wrong), wrong_type("Integer"))
+    same(refusal("POST", path, {"name": "n", "type": "TOKEN", "providerARNs": POOL})[:2], (400, "SerializationException"))
+    same(refusal("POST", path, {"name": "n", "kind": "TOKEN"})[:2], (400, "SerializationException"))
     same(len(aws.get_authorizers(restApiId=api)["items"]), 1)
     clear()
 
@@ -108,7 +109,7 @@ def test_one_is_changed():
     same(status(changed), 200)
     same((changed["name"], changed["authorizerResultTtlInSeconds"]), ("n", 0))
     same((changed["identitySource"], changed["identityValidationExpression"]), ("method.request.header.X", "x+"))
-    same(without(aws.get_authorizer(restApiId=api, authorizerId=one)), without(changed))
+    same(bare(aws.get_authorizer(restApiId=api, authorizerId=one)), bare(changed))
     emptied = change(api, one, patch("replace", "/authorizerCredentials", ""), patch("replace", "/type", "REQUEST"))
     same((emptied.get("authorizerCredentials"), emptied["type"]), (None, "REQUEST"))
     refused(lambda: change(api, one, patch("replace", "/name", "other")), CONFLICT, status=409)

@@ -4,9 +4,10 @@ import os
 import re
 
 from harness import REGION, call, refused, request, same, status
-from support.shape import arn, checked, listed, missing, mock_api, patch, raw, without
+from support.shape import arn, listed, missing, mock_api, patch, refusal
+from support.wire import bare, client
 
-aws = checked()
+aws = client()
 CERTIFICATE = f"arn:aws:acm:{REGION}:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 BAD, CONFLICT, MISSING = "BadRequestException", "ConflictException", "NotFoundException"
 NO_DOMAIN = "Invalid domain name identifier specified"
@@ -47,7 +48,7 @@ def test_a_regional_name_is_created_shown_and_deleted():
     assert "distributionDomainName" not in created and "certificateUploadDate" not in created, created
 
     shown = aws.get_domain_name(domainName="api.example.com")
-    same((status(shown), without(shown)), (200, without(created)))
+    same((status(shown), bare(shown)), (200, bare(created)))
     same([item["domainName"] for item in aws.get_domain_names()["items"]], ["api.example.com"])
     same(aws.get_domain_names(resourceOwner="OTHER_ACCOUNTS")["items"], [])
 
@@ -117,9 +118,9 @@ def test_what_is_no_domain_name():
     for arguments in ({"securityPolicy": "SSL"}, {"endpointConfiguration": {"types": ["MOON"]}}):
         refused(lambda: aws.create_domain_name(**{"domainName": "a.example.com", **both, **arguments}),
                 "ValidationException", status=400)
-    same(raw("POST", "/domainnames", {}), (400, "ValidationException", missing("createDomainNameInput.domainName")))
-    same(raw("POST", "/domainnames", {"domainName": ["a"]})[:2], (400, "SerializationException"))
-    same(raw("POST", "/domainnames", {"domainName": "a", "x": 1})[:2], (400, "SerializationException"))
+    same(refusal("POST", "/domainnames", {}), (400, "ValidationException", missing("createDomainNameInput.domainName")))
+    same(refusal("POST", "/domainnames", {"domainName": ["a"]})[:2], (400, "SerializationException"))
+    same(refusal("POST", "/domainnames", {"domainName": "a", "x": 1})[:2], (400, "SerializationException"))
     same(aws.get_domain_names()["items"], [])
 
 
@@ -140,13 +141,13 @@ def test_a_mapping_is_created_shown_changed_and_deleted():
     regional()
     domain = {"domainName": "api.example.com"}
     created = aws.create_base_path_mapping(**domain, basePath="pets", restApiId=api, stage="dev")
-    same((status(created), without(created)), (201, {"basePath": "pets", "restApiId": api, "stage": "dev"}))
+    same((status(created), bare(created)), (201, {"basePath": "pets", "restApiId": api, "stage": "dev"}))
     shown = aws.get_base_path_mapping(**domain, basePath="pets")
-    same((status(shown), without(shown)), (200, without(created)))
+    same((status(shown), bare(shown)), (200, bare(created)))
     # The root, in all of its ways.
     for arguments in ({}, {"basePath": ""}, {"basePath": "(none)"}):
         root = aws.create_base_path_mapping(**domain, restApiId=api, **arguments)
-        same(without(root), {"basePath": "(none)", "restApiId": api})
+        same(bare(root), {"basePath": "(none)", "restApiId": api})
         same(aws.get_base_path_mapping(**domain, basePath="(none)")["restApiId"], api)
         aws.delete_base_path_mapping(**domain, basePath="(none)")
 
@@ -155,7 +156,7 @@ def test_a_mapping_is_created_shown_changed_and_deleted():
     other, _ = mock_api(aws, stage="prod")
     changed = update("pets", patch("replace", "/basePath", "cats"), patch("replace", "/restapiId", other),
                      patch("replace", "/stage", "prod"))
-    same((status(changed), without(changed)), (200, {"basePath": "cats", "restApiId": other, "stage": "prod"}))
+    same((status(changed), bare(changed)), (200, {"basePath": "cats", "restApiId": other, "stage": "prod"}))
     refused(lambda: aws.get_base_path_mapping(**domain, basePath="pets"), MISSING, NO_MAPPING, 404)
     same(update("cats", patch("replace", "/basePath", ""))["basePath"], "(none)")
     same(update("(none)", patch("replace", "/basePath", "cats"))["basePath"], "cats")
@@ -189,9 +190,9 @@ def test_what_is_no_mapping():
         refused(lambda: create(**arguments), code, message, 404 if code == MISSING else 400)
     refused(lambda: aws.get_base_path_mappings(domainName="none.example.com"), MISSING, NO_DOMAIN, 404)
     path = "/domainnames/api.example.com/basepathmappings"
-    same(raw("POST", path, {}), (400, "ValidationException", missing("createBasePathMappingInput.restApiId")))
-    same(raw("POST", path, {"restApiId": 1})[:2], (400, "SerializationException"))
-    same(raw("POST", path, {"restapiId": api})[:2], (400, "SerializationException"))
+    same(refusal("POST", path, {}), (400, "ValidationException", missing("createBasePathMappingInput.restApiId")))
+    same(refusal("POST", path, {"restApiId": 1})[:2], (400, "SerializationException"))
+    same(refusal("POST", path, {"restapiId": api})[:2], (400, "SerializationException"))
     same(aws.get_base_path_mappings(domainName="api.example.com")["items"], [])
     clear()
 

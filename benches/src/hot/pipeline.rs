@@ -66,6 +66,10 @@ impl Env for AnsweredEnv {
         Ok(exchange.bytes[exchange.head.len..].to_vec())
     }
 
+    fn pressure(&self, _: &Exchange<'_>) -> u8 {
+        0
+    }
+
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.limits)
     }

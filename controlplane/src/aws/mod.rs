@@ -14,6 +14,7 @@ mod page;
 mod patch;
 mod state;
 mod table;
+mod usage;
 pub mod wire;
 
 pub use call::Request;
@@ -23,6 +24,7 @@ pub use files::{Exported, ImportedFiles};
 pub use operation::{Body, Operation};
 pub use state::State;
 pub use table::Write;
+pub use usage::{DayUsage, Usage, UsageChange, date_of, day_of};
 
 use ringway_core::model::ThrottleSettings;
 
@@ -74,6 +76,8 @@ pub struct Handled {
     pub serving_changed: bool,
     /// What the host has to run for its answer; [`Handled::response`] is only the status then.
     pub test_invocation: Option<Box<TestInvocation>>,
+    /// What of the usage of a key has to be changed, durably, before the answer is sent.
+    pub usage_change: Option<UsageChange>,
 }
 
 /// One request to an API that is nowhere served, see TestInvokeMethod.
@@ -102,6 +106,12 @@ impl ControlPlane {
         ControlPlane { state: State::new(settings, Ids::new(Box::new(random))) }
     }
 
+    /// As [`ControlPlane::new`], with somebody who knows what keys have used.
+    pub fn with_usage(mut self, usage: Box<dyn Usage>) -> Self {
+        self.state.usage = usage;
+        self
+    }
+
     /// Puts back a row that was stored.
     ///
     /// # Errors
@@ -117,13 +127,28 @@ impl ControlPlane {
 
     /// Answers a request at `now`, in seconds since 1970. A refused one leaves nothing behind.
     pub fn handle(&mut self, request: &Request<'_>, now: i64) -> Handled {
+        let effects = |answer: &mut Answer| match std::mem::replace(answer, Answer::Empty) {
+            Answer::TestInvoke(invocation) => (Some(invocation), None),
+            Answer::UsageChange(change, document) => {
+                *answer = Answer::Json(document);
+                (None, Some(change))
+            }
+            other => {
+                *answer = other;
+                (None, None)
+            }
+        };
         match self.answer(request, now) {
-            Ok((response, test_invocation)) => Handled {
-                response,
-                writes: self.state.writes(),
-                serving_changed: self.state.serving_changed(),
-                test_invocation,
-            },
+            Ok((status, mut answer)) => {
+                let (test_invocation, usage_change) = effects(&mut answer);
+                Handled {
+                    response: answer.into_response(status),
+                    writes: self.state.writes(),
+                    serving_changed: self.state.serving_changed(),
+                    test_invocation,
+                    usage_change,
+                }
+            }
             Err(exception) => {
                 self.state.roll_back();
                 Handled {
@@ -131,6 +156,7 @@ impl ControlPlane {
                     writes: Vec::new(),
                     serving_changed: false,
                     test_invocation: None,
+                    usage_change: None,
                 }
             }
         }
@@ -146,11 +172,8 @@ impl ControlPlane {
         self.state.roll_back();
     }
 
-    fn answer(
-        &mut self,
-        request: &Request<'_>,
-        now: i64,
-    ) -> Result<(Response, Option<Box<TestInvocation>>), Exception> {
+    /// The status of a good answer, and the answer.
+    fn answer(&mut self, request: &Request<'_>, now: i64) -> Result<(u16, Answer), Exception> {
         let (operation, path) = operation::find(request)?;
         let action = match operation.support {
             Support::Supported(action) => action,
@@ -162,12 +185,7 @@ impl ControlPlane {
             }
         };
         let call = Call::new(operation, path, request, now)?;
-        match action(&mut self.state, &call)? {
-            Answer::TestInvoke(invocation) => {
-                Ok((Answer::Empty.into_response(operation.status), Some(invocation)))
-            }
-            answer => Ok((answer.into_response(operation.status), None)),
-        }
+        Ok((operation.status, action(&mut self.state, &call)?))
     }
 }
 
@@ -181,6 +199,8 @@ pub(crate) enum Answer {
     Document { content_type: String, file_name: String, body: Vec<u8> },
     /// What the host has to run.
     TestInvoke(Box<TestInvocation>),
+    /// A JSON document, once the host has done this.
+    UsageChange(UsageChange, serde_json::Value),
 }
 
 impl Answer {
@@ -199,7 +219,7 @@ impl Answer {
         };
         match self {
             Answer::Empty | Answer::TestInvoke(_) => empty,
-            Answer::Json(value) => Response {
+            Answer::Json(value) | Answer::UsageChange(_, value) => Response {
                 content_type: "application/json".to_owned(),
                 body: value.to_string().into_bytes(),
                 ..empty

@@ -3,6 +3,7 @@
 use super::deploy::Served;
 use super::ids::Ids;
 use super::table::{Row, Table, Write};
+use super::usage::{Uncounted, Usage};
 use super::{Exception, Settings, wire};
 
 macro_rules! tables {
@@ -11,6 +12,8 @@ macro_rules! tables {
         pub struct State {
             pub(crate) settings: Settings,
             pub(crate) ids: Ids,
+            /// Who knows what keys have used.
+            pub(crate) usage: Box<dyn Usage>,
             /// What was made of the rows for the data plane.
             pub(crate) served: Served,
             $($(#[$doc])* pub $field: Table<$row>,)*
@@ -26,7 +29,7 @@ macro_rules! tables {
 
         impl State {
             pub(crate) fn new(settings: Settings, ids: Ids) -> Self {
-                State { settings, ids, served: Served::default(), $($field: Table::default(),)* }
+                State { settings, ids, usage: Box::new(Uncounted), served: Served::default(), $($field: Table::default(),)* }
             }
 
             pub(crate) fn writes(&self) -> Vec<Write> {

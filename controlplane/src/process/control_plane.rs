@@ -1,9 +1,9 @@
 //! `[controlPlane]` of `ringway.toml`: where the AWS control plane listens, what it keeps, and who may call it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::read::address;
+use super::read::{address, file};
 use crate::api_file::beside;
 use crate::cursor::Cursor;
 use crate::issue::Issues;
@@ -56,16 +56,6 @@ pub(super) fn read(issues: &mut Issues<'_>, root: &Cursor<'_>, into: &mut Contro
     into.credentials = file(issues, &cursor, "credentials");
     rate(issues, &cursor, "requestsPerSecond", 0, &mut into.requests_per_second);
     rate(issues, &cursor, "burst", 1, &mut into.burst);
-}
-
-fn file(issues: &mut Issues<'_>, parent: &Cursor<'_>, key: &str) -> Option<PathBuf> {
-    let cursor = parent.get(key)?;
-    let text = issues.string(&cursor)?;
-    if Path::new(text).file_name().is_none() {
-        issues.at(&cursor, "expected the path of a file");
-        return None;
-    }
-    Some(beside(issues.file(), text))
 }
 
 fn rate(issues: &mut Issues<'_>, parent: &Cursor<'_>, key: &str, least: u64, into: &mut u32) {

@@ -2,6 +2,7 @@
 
 mod control_plane;
 mod files;
+mod quota;
 mod read;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::issue::{Issue, Issues, Place};
 use crate::openapi::Account;
 
 pub use control_plane::ControlPlaneConfig;
+pub use quota::QuotaConfig;
 
 /// The configuration of a gateway process. `config/ringway.toml` describes each member; defaults are the same there
 /// and here, which a test holds.
@@ -61,8 +63,14 @@ pub struct ProcessConfig {
     pub execute_api_suffix: String,
     /// Whether hosts that name no API take `/restapis/{restApiId}/{stage}/_user_request_/…`.
     pub path_addresses: bool,
+    /// How long a request may wait for its core; zero: however long.
+    pub queue_time: Duration,
+    /// Whether answers to requests with API keys tell what is left of their limits.
+    pub rate_limit_headers: bool,
     /// The AWS control plane.
     pub control_plane: ControlPlaneConfig,
+    /// What keys have used of their quotas.
+    pub quota: QuotaConfig,
 }
 
 /// Which driver moves the bytes.
@@ -157,7 +165,10 @@ impl Default for ProcessConfig {
             account_id: "000000000000".to_owned(),
             execute_api_suffix: "amazonaws.com".to_owned(),
             path_addresses: false,
+            queue_time: Duration::from_millis(500),
+            rate_limit_headers: false,
             control_plane: ControlPlaneConfig::default(),
+            quota: QuotaConfig::default(),
         }
     }
 }
@@ -239,12 +250,16 @@ mod tests {
             accountId = "123456789012"
             executeApiSuffix = "example.org"
             pathAddresses = true
+            rateLimitHeaders = true
+            queueTimeMillis = 18
             [controlPlane]
             listen = "127.0.0.1:13"
             store = "data/apis.redb"
             credentials = "credentials"
             requestsPerSecond = 14
             burst = 15
+            [quota]
+            store = "data/usage.redb"
         "#;
         let config = parse(text, Path::new("etc/ringway.toml")).unwrap();
         let paths: Vec<_> = config.apis.iter().map(|pattern| pattern.path.clone()).collect();
@@ -278,6 +293,8 @@ mod tests {
             account_id: "123456789012".into(),
             execute_api_suffix: "example.org".into(),
             path_addresses: true,
+            rate_limit_headers: true,
+            queue_time: Duration::from_millis(18),
             control_plane: ControlPlaneConfig {
                 listen: Some("127.0.0.1:13".parse().unwrap()),
                 store: "etc/data/apis.redb".into(),
@@ -285,6 +302,7 @@ mod tests {
                 requests_per_second: 14,
                 burst: 15,
             },
+            quota: QuotaConfig { store: "etc/data/usage.redb".into() },
         };
         assert_eq!(config, expected);
     }
@@ -295,6 +313,7 @@ mod tests {
         let config = parse("[controlPlane]\nlisten = \"127.0.0.1:9902\"\n", file).unwrap();
         assert!(config.apis.is_empty());
         assert_eq!(config.control_plane.store, PathBuf::from("ringway.redb"));
+        assert_eq!(config.quota.store, PathBuf::from("usage.redb"));
         assert_eq!(parse("[controlPlane]\nburst = 9\n", file).unwrap_err().len(), 1, "`apis` is missing");
     }
 }

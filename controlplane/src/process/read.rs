@@ -1,20 +1,21 @@
 //! The members of `ringway.toml`, one by one.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringway_core::limits::BODY_BYTES_MAX;
 
 use super::{
     AccessLog, AccessLogFormat, AccessLogTarget, Driver, FilePattern, ProcessConfig, Upstream, control_plane,
+    quota,
 };
 use crate::api_file::beside;
 use crate::cursor::Cursor;
 use crate::domain_name::is_host;
 use crate::issue::{Issues, quoted};
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 23] = [
     "cores",
     "listen",
     "admin",
@@ -34,7 +35,10 @@ const KEYS: [&str; 20] = [
     "accountId",
     "executeApiSuffix",
     "pathAddresses",
+    "rateLimitHeaders",
+    "queueTimeMillis",
     "controlPlane",
+    "quota",
 ];
 const UPSTREAM_KEYS: [&str; 4] =
     ["connectionsMax", "idleTimeoutMillis", "waitQueueMax", "connectTimeoutMillis"];
@@ -52,10 +56,16 @@ pub(super) fn root(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut Proc
     admin(issues, root, config);
     driver(issues, root, config);
     control_plane::read(issues, root, &mut config.control_plane);
+    quota::read(issues, root, &mut config.quota);
     apis(issues, root, config);
     usage(issues, root, config);
     account(issues, root, config);
     count(issues, root, "connectionsMax", 1, CONNECTIONS_MAX, &mut config.connections_max);
+    if let Some(cursor) = root.get("queueTimeMillis")
+        && let Some(millis) = issues.integer(&cursor, 0, MILLIS_MAX)
+    {
+        config.queue_time = Duration::from_millis(millis);
+    }
     millis(issues, root, "idleTimeoutMillis", &mut config.idle_timeout);
     millis(issues, root, "headTimeoutMillis", &mut config.head_timeout);
     millis(issues, root, "drainTimeoutMillis", &mut config.drain_timeout);
@@ -79,6 +89,22 @@ pub(super) fn root(issues: &mut Issues<'_>, root: &Cursor<'_>, config: &mut Proc
     {
         config.path_addresses = on;
     }
+    if let Some(cursor) = root.get("rateLimitHeaders")
+        && let Some(on) = issues.boolean(&cursor)
+    {
+        config.rate_limit_headers = on;
+    }
+}
+
+/// A file, relative to the one that names it.
+pub(super) fn file(issues: &mut Issues<'_>, parent: &Cursor<'_>, key: &str) -> Option<PathBuf> {
+    let cursor = parent.get(key)?;
+    let text = issues.string(&cursor)?;
+    if Path::new(text).file_name().is_none() {
+        issues.at(&cursor, "expected the path of a file");
+        return None;
+    }
+    Some(beside(issues.file(), text))
 }
 
 fn count(issues: &mut Issues<'_>, parent: &Cursor<'_>, key: &str, least: u64, most: u64, into: &mut usize) {

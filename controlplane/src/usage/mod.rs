@@ -17,7 +17,7 @@ use crate::issue::{Issue, Issues, Place};
 pub use join::plan_problems;
 pub(crate) use join::{Joined, check_stages};
 pub(crate) use keys::{KEYS_FILE_BYTES, value_problem};
-pub(crate) use plans::{DEFAULT_PRIORITY, is_usage_id, period_of};
+pub(crate) use plans::{is_usage_id, period_of};
 
 const KEYS: [&str; 3] = ["usagePlans", "apiKeys", "apiKeysFile"];
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use ringway_core::model::{ApiStage, MethodThrottle, QuotaPeriod, QuotaSettings, UsagePlan};
+use ringway_core::model::{
+    ApiStage, DEFAULT_PRIORITY, MethodThrottle, QuotaPeriod, QuotaSettings, UsagePlan,
+};
 
 use super::{PlanEntry, StagePlaces, UsageFile};
 use crate::api_file::{is_rest_api_id, is_stage_name};
@@ -16,8 +18,6 @@ const QUOTA_KEYS: [&str; 3] = ["limit", "offset", "period"];
 
 /// Method throttles of a stage of a plan at most (tables.md §9.6).
 const METHOD_THROTTLES: usize = 20;
-/// `priority` of a plan that says nothing: in the middle.
-pub(crate) const DEFAULT_PRIORITY: u8 = 128;
 /// Requests of a quota at most: those that every JSON reader knows exactly. AWS's own limit is not known.
 const QUOTA_LIMIT: u64 = (1 << 53) - 1;
 

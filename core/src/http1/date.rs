@@ -1,5 +1,7 @@
 //! The Date field (RFC 9110 §5.6.7, §6.6.1), written once per second.
 
+use crate::calendar;
+
 const WEEKDAYS: [&[u8; 3]; 7] = [b"Sun", b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat"];
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
@@ -52,25 +54,10 @@ fn two_digits(out: &mut [u8], number: u64) {
     out[1] = b'0' + (number % 10) as u8;
 }
 
-/// Year, month from 0, day from 1, of a day counted from 1 January 1970, in the Gregorian calendar.
-///
-/// Counts from 1 March 1600 (the start of a 400-year cycle), so that a leap day is the last of its year.
+/// Year, month from 0, day from 1, of a day since 1970.
 fn civil(days: u64) -> (u64, u64, u64) {
-    const FROM_1600_03_01: u64 = 135_080;
-    const CYCLE: u64 = 146_097;
-    let day = days + FROM_1600_03_01;
-    let (cycle, day) = (day / CYCLE, day % CYCLE);
-    let century = (day / 36_524).min(3); // the last century of a cycle has one day more
-    let day = day - century * 36_524;
-    let four_years = day / 1_461;
-    let day = day % 1_461;
-    let year = (day / 365).min(3); // the last of four years has one day more
-    let day = day - year * 365;
-    // Months from March have 31, 30, 31, 30, 31 days, again and again: 153 days for five of them.
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let year = 1600 + 400 * cycle + 100 * century + 4 * four_years + year + u64::from(month >= 10);
-    (year, (month + 2) % 12, day)
+    let (year, month, day) = calendar::date(days as i64);
+    (year as u64, month as u64 - 1, day as u64)
 }
 
 #[cfg(test)]

@@ -163,10 +163,7 @@ impl Reader<'_> {
         self.at += 1;
         self.skip_white();
         let mut length = 0;
-        while self.peek() != close || length == 0 {
-            if self.peek() == close {
-                break;
-            }
+        while self.peek() != close {
             if kind == Kind::Object {
                 self.name()?;
             }

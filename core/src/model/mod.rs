@@ -40,8 +40,8 @@ pub use stage_variables::{
 };
 
 pub use usage_plan::{
-    API_KEY_PARTS, ApiKey, ApiKeys, ApiStage, MethodThrottle, QuotaPeriod, QuotaSettings, ThrottleSettings,
-    UsagePlan, hash_of, part_of,
+    API_KEY_PARTS, ApiKey, ApiKeys, ApiStage, DEFAULT_PRIORITY, MethodThrottle, QuotaPeriod, QuotaSettings,
+    ThrottleSettings, UsagePlan, hash_of, part_of,
 };
 
 /// Everything the gateway serves: the unit of a reload.

@@ -49,6 +49,9 @@ impl QuotaPeriod {
     }
 }
 
+/// The priority of requests without a plan, and of plans that say nothing else.
+pub const DEFAULT_PRIORITY: u8 = 128;
+
 /// A usage plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UsagePlan {
@@ -64,7 +67,7 @@ pub struct UsagePlan {
     pub quota: Option<QuotaSettings>,
     /// Requests of one key that may be under way at a time; ours, not AWS's.
     pub concurrency_limit: Option<u32>,
-    /// Who goes first when a core has more to do than it can: 0 is shed first. Ours, not AWS's.
+    /// Who goes first when a core has more to do than it can: 0 is shed first, 255 never; see [`DEFAULT_PRIORITY`]. Ours, not AWS's.
     pub priority: u8,
 }
 

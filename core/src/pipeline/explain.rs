@@ -118,6 +118,10 @@ impl<E: Env> Env for Explaining<'_, E> {
         Ok(body)
     }
 
+    fn pressure(&self, exchange: &Exchange<'_>) -> u8 {
+        self.env.pressure(exchange)
+    }
+
     fn limits(&self) -> Option<&CoreLimits> {
         self.env.limits()
     }

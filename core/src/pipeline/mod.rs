@@ -62,6 +62,10 @@ pub trait Env {
         nanos: u64,
     ) -> impl Future<Output = Result<Vec<u8>, GatewayError>>;
 
+    /// How far the time that this request has waited for its core is beyond half of the longest that one may: 0 is not at all, 255 is
+    /// all of it.
+    fn pressure(&self, exchange: &Exchange<'_>) -> u8;
+
     /// What the core knows of limits; `None`: nobody is limited here.
     fn limits(&self) -> Option<&CoreLimits>;
 

@@ -11,7 +11,7 @@ use crate::http1::HeaderId;
 use crate::limit::quota::{QuotaRequest, Taken, first_day};
 use crate::limit::{CoreLimits, Level, Place};
 use crate::limits::{API_KEY_BYTES_MAX, QUOTA_WAIT_NANOS_MAX};
-use crate::model::QuotaSettings;
+use crate::model::{DEFAULT_PRIORITY, QuotaSettings};
 use crate::snapshot::{ClientPlan, PlanStage, RouteLimits, Snapshot, UsagePlanTable};
 
 /// Throttles of one request.
@@ -65,14 +65,17 @@ pub(super) async fn admit<'a, E: Env>(
     exchange: &mut Exchange<'a>,
 ) -> Result<(), GatewayError> {
     let limits = route.plan.limits.as_deref();
+    let pressure = env.pressure(exchange);
     if limits.is_none() && snapshot.account_throttle.is_none() {
-        return Ok(());
+        return shed(pressure, None);
     }
     let Some(core) = env.limits() else { return Ok(()) };
     let caller = match limits {
         Some(RouteLimits { api_key_required: true, .. }) => Some(caller(snapshot, exchange)?),
         _ => None,
     };
+    // Before it costs anybody anything.
+    shed(pressure, caller)?;
     let levels = levels(snapshot, limits, caller, exchange.route.unwrap_or_default());
     let held = enter(limits, caller)?;
     let quota = caller.and_then(|caller| caller.plan.quota.map(|settings| (caller, settings)));
@@ -101,6 +104,13 @@ pub(super) async fn admit<'a, E: Env>(
     outcome?;
     exchange.held = held;
     Ok(())
+}
+
+/// Refuses who goes last, where not all can be served in time.
+#[inline]
+fn shed(pressure: u8, caller: Option<Caller<'_>>) -> Result<(), GatewayError> {
+    let priority = caller.map_or(DEFAULT_PRIORITY, |caller| caller.plan.priority);
+    if pressure > priority { Err(GatewayError::Shed) } else { Ok(()) }
 }
 
 /// The key of the request, if it is one that opens the stage.

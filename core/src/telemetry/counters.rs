@@ -156,6 +156,8 @@ pub struct CoreCounters {
     pub cache_bypasses: Counter,
     /// Answers that were kept.
     pub cache_stores: Counter,
+    /// Requests refused because they had waited too long for their core.
+    pub shed: Counter,
     /// Access-log lines dropped because the writer was behind.
     pub log_dropped: Counter,
     /// Generation of the snapshot this core serves.
@@ -192,6 +194,7 @@ impl Default for CoreCounters {
             cache_misses: Counter::default(),
             cache_bypasses: Counter::default(),
             cache_stores: Counter::default(),
+            shed: Counter::default(),
             log_dropped: Counter::default(),
             generation: Counter::default(),
         }

@@ -27,11 +27,12 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::reload::ReloadHandle;
+use crate::usage::UsageHandle;
 use listener::{Access, Front};
 use sigv4::Verifier;
 pub(crate) use store::Store;
 use throttle::Throttle;
-use writer::Writer;
+use writer::{Counted, Writer};
 
 /// Requests that may wait; one more is told to come back.
 const WAITING_MAX: usize = 128;
@@ -43,6 +44,7 @@ pub(crate) struct Opened {
     store: Store,
     access: Access,
     throttle: Option<Throttle>,
+    usage: UsageHandle,
     /// What it has for the cores.
     pub(crate) serving: Configuration,
 }
@@ -51,7 +53,11 @@ pub(crate) struct Opened {
 ///
 /// # Errors
 /// Says what is missing, and what to do.
-pub(crate) fn open(process: &ProcessConfig, insecure_no_auth: bool) -> Result<Option<Opened>, String> {
+pub(crate) fn open(
+    process: &ProcessConfig,
+    insecure_no_auth: bool,
+    usage: &UsageHandle,
+) -> Result<Option<Opened>, String> {
     let config = &process.control_plane;
     let Some(listen) = config.listen else {
         return match insecure_no_auth {
@@ -64,7 +70,7 @@ pub(crate) fn open(process: &ProcessConfig, insecure_no_auth: bool) -> Result<Op
     };
     let access = access(config, listen, &process.region, insecure_no_auth)?;
     let store = Store::open(&config.store)?;
-    let mut plane = ControlPlane::new(settings(process), random);
+    let mut plane = ControlPlane::new(settings(process), random).with_usage(Box::new(Counted(usage.clone())));
     store.read(|table, key, value| plane.load(table, key, value))?;
     let serving = writer::configuration(&mut plane).map_err(|messages| {
         format!("the store {} cannot be served: {}", config.store.display(), messages.join("; "))
@@ -72,7 +78,7 @@ pub(crate) fn open(process: &ProcessConfig, insecure_no_auth: bool) -> Result<Op
     // What was built to be served is there for the next time.
     plane.commit();
     let throttle = Throttle::new(config.requests_per_second, config.burst, Instant::now());
-    Ok(Some(Opened { listen, plane, store, access, throttle, serving }))
+    Ok(Some(Opened { listen, plane, store, access, throttle, usage: usage.clone(), serving }))
 }
 
 /// What names in answers depend on.
@@ -135,9 +141,9 @@ impl Opened {
         let failed = |error: std::io::Error| format!("the control plane cannot start: {error}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
-        let Opened { plane, store, access, throttle, serving, .. } = self;
+        let Opened { plane, store, access, throttle, usage, serving, .. } = self;
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let writer = Writer { plane, store: Arc::new(store), reload, served: serving };
+        let writer = Writer { plane, store: Arc::new(store), reload, usage, served: serving };
         thread::Builder::new()
             .name("control-writer".into())
             .spawn(move || writer.run(waiting))

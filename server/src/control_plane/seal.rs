@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::random;
 use super::sigv4::{from_hex, hex};
+use crate::database::sync_directory;
 
 /// Names the key in the environment: 64 hexadecimal digits.
 const VARIABLE: &str = "RINGWAY_STORE_KEY";
@@ -93,7 +94,7 @@ fn make(path: &Path) -> Result<String, String> {
     let mut file = options.map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&draft, path).map_err(failed)?;
-    super::store::sync_directory(path).map_err(failed)?;
+    sync_directory(path).map_err(failed)?;
     Ok(text)
 }
 

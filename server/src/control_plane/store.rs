@@ -1,18 +1,16 @@
 //! What the control plane holds, on disk: one file, one table of rows as AWS shows them, one transaction for each request that
 //! changes something.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, TryLockError};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
-};
+use redb::backends::InMemoryBackend;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use ringway_controlplane::aws::Write;
 
 use super::seal::{KeySource, Sealer};
+use crate::database::{self, IN_USE};
 
 /// Rows as JSON, by table and key.
 const ROWS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("rows");
@@ -26,10 +24,6 @@ const FORMAT: u64 = 2;
 const FORMAT_UNSEALED: u64 = 1;
 /// The member of [`ABOUT`] that is [`Sealer::fingerprint`].
 const SEALER_KEY: &str = "sealer";
-/// Memory for pages: everything is in memory as rows already.
-const CACHE_BYTES: usize = 8 * 1024 * 1024;
-
-const IN_USE: &str = "another process has it open, most likely a gateway; stop it first";
 
 /// The file. A process has it alone.
 pub(crate) struct Store {
@@ -50,32 +44,23 @@ impl Store {
     }
 
     fn open_file(path: &Path) -> Result<Self, String> {
-        let text = |error: &dyn std::error::Error| error.to_string();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| text(&error))?;
-        let is_new = file.metadata().map_err(|error| text(&error))?.len() == 0;
-        let backend = FileBackend::new(file).map_err(|error| text(&error))?;
-        let mut store = Self::of_backend(backend, path)?;
         let key = KeySource::of(path);
-        if !is_new && store.format()? == FORMAT {
-            store.unlock(&key)?;
-            return Ok(store);
-        }
-        let sealer = key.sealer(true)?;
-        match is_new {
-            true => {
-                store.begin(&sealer).map_err(|error| text(&error))?;
-                sync_directory(path).map_err(|error| text(&error))?;
+        // A new file is sealed from its first row on.
+        let is_new = path.metadata().map_or(true, |metadata| metadata.len() == 0);
+        let fresh = is_new.then(|| key.sealer(true)).transpose()?;
+        let database = database::open(path, |database| match &fresh {
+            Some(sealer) => begin(database, sealer),
+            None => Err(redb::Error::Corrupted("it was emptied meanwhile".to_owned())),
+        })?;
+        let mut store = Store { database, path: path.to_owned(), sealer: None };
+        match store.format()? {
+            FORMAT_UNSEALED => {
+                let sealer = key.sealer(true)?;
+                store.seal_all(&sealer)?;
+                store.sealer = Some(sealer);
             }
-            false => store.seal_all(&sealer)?,
+            _ => store.unlock(&key)?,
         }
-        store.sealer = Some(sealer);
         Ok(store)
     }
 
@@ -110,20 +95,11 @@ impl Store {
         let memory = InMemoryBackend::new();
         let copied = memory.set_len(bytes.len() as u64).and_then(|()| memory.write(0, &bytes));
         copied.map_err(|error| error.to_string())?;
-        let mut store = Self::of_backend(memory, path)?;
+        let mut store = Store { database: database::over(memory)?, path: path.to_owned(), sealer: None };
         if store.format()? == FORMAT {
             store.unlock(&KeySource::of(path))?;
         }
         Ok(store)
-    }
-
-    fn of_backend(backend: impl StorageBackend, path: &Path) -> Result<Self, String> {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-        let database = database.map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => IN_USE.to_owned(),
-            other => format!("it cannot be read: {other}"),
-        })?;
-        Ok(Store { database, path: path.to_owned(), sealer: None })
     }
 
     /// The format, if this version knows it.
@@ -133,14 +109,6 @@ impl Store {
             Some(other) => Err(format!("its format is {other}, and this version knows {FORMAT} at most")),
             None => Err("it is not a store of Ringway, or its making was cut off".to_owned()),
         }
-    }
-
-    /// Writes what a new file says of itself.
-    fn begin(&self, sealer: &Sealer) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        transaction.open_table(ROWS)?;
-        about_now(&transaction, sealer)?;
-        Ok(transaction.commit()?)
     }
 
     /// Seals the secrets of a file of the format before.
@@ -227,10 +195,12 @@ fn about_now(transaction: &redb::WriteTransaction, sealer: &Sealer) -> Result<()
     Ok(())
 }
 
-/// Without it a new file may be gone after a power cut, however well it was written.
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
+/// Writes what a new file says of itself.
+fn begin(database: &Database, sealer: &Sealer) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(ROWS)?;
+    about_now(&transaction, sealer)?;
+    Ok(transaction.commit()?)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Times as signatures have them: `20150830T123600Z`.
 
+use ringway_core::calendar::{SECONDS_OF_DAY, date, days};
+
 /// Seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timestamp(pub(super) i64);
-
-const DAY_SECONDS: i64 = 24 * 60 * 60;
 
 impl Timestamp {
     /// Reads a time of this form and no other.
@@ -24,36 +24,16 @@ impl Timestamp {
         // Whatever is no date is another one when it is written again.
         let is_date = (1..=12).contains(&month) && date(days) == (year, month, day);
         let is_time = hour < 24 && minute < 60 && second < 60;
-        (is_date && is_time).then_some(Timestamp(days * DAY_SECONDS + (hour * 60 + minute) * 60 + second))
+        (is_date && is_time).then_some(Timestamp(days * SECONDS_OF_DAY + (hour * 60 + minute) * 60 + second))
     }
 }
 
 /// `seconds` since 1970 in this form.
 pub(super) fn compact(seconds: i64) -> String {
-    let (year, month, day) = date(seconds.div_euclid(DAY_SECONDS));
-    let rest = seconds.rem_euclid(DAY_SECONDS);
+    let (year, month, day) = date(seconds.div_euclid(SECONDS_OF_DAY));
+    let rest = seconds.rem_euclid(SECONDS_OF_DAY);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
-}
-
-/// Days since 1970 of a date of the Gregorian calendar. Years begin in March here, so that a leap day is the last.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// The inverse of [`days`].
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! The one that answers: it has the control plane and its store to itself, so that requests have an order. A change is answered when it
 //! is on the disk and every core serves it; until then it can be taken back.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ringway_controlplane::aws::{
-    ControlPlane, Exception, ExceptionType, Handled, Request, Response, Serving, TestInvocation, Write,
+    ControlPlane, DayUsage, Exception, ExceptionType, Handled, Request, Response, Serving, TestInvocation,
+    Usage, UsageChange, Write,
 };
-use ringway_core::model::Configuration;
+use ringway_core::model::{Configuration, QuotaSettings};
 use tokio::sync::{mpsc, oneshot};
 
 use super::store::Store;
 use crate::reload::{Change, NotServed, ReloadHandle, unix_seconds};
+use crate::usage::{Keys, Query, UsageHandle};
 
 /// A request, and where its answer goes.
 pub(super) struct Job {
@@ -33,6 +36,8 @@ pub(super) struct Writer {
     pub(super) plane: ControlPlane,
     pub(super) store: Arc<Store>,
     pub(super) reload: ReloadHandle,
+    /// What keys have used.
+    pub(super) usage: UsageHandle,
     /// What the cores serve of it.
     pub(super) served: Configuration,
 }
@@ -55,10 +60,16 @@ impl Writer {
     }
 
     fn respond(&mut self, request: &Request<'_>) -> Answered {
-        let Handled { response, writes, serving_changed, test_invocation } =
+        let Handled { response, writes, serving_changed, test_invocation, usage_change } =
             self.plane.handle(request, unix_seconds() as i64);
         if let Some(invocation) = test_invocation {
             return Answered::TestInvoke(invocation);
+        }
+        if let Some(UsageChange { usage_plan_id, api_key_id, quota, remaining }) = usage_change
+            && let Err(message) = self.usage.set_remaining(&usage_plan_id, &api_key_id, quota, remaining)
+        {
+            self.plane.roll_back();
+            return Answered::Response(unavailable(message).response());
         }
         if writes.is_empty() {
             return Answered::Response(response);
@@ -94,6 +105,24 @@ impl Writer {
         })?;
         self.served = serving;
         Ok(())
+    }
+}
+
+/// What the ledger knows, for GetUsage.
+pub(super) struct Counted(pub(super) UsageHandle);
+
+impl Usage for Counted {
+    fn read(
+        &self,
+        plan: &str,
+        quota: QuotaSettings,
+        keys: &[&str],
+        days: RangeInclusive<u32>,
+    ) -> Result<Vec<Vec<DayUsage>>, String> {
+        let keys = Keys::Named(keys.iter().map(|key| (*key).to_owned()).collect());
+        let read = self.0.read(Query { plan: plan.to_owned(), keys, days }, quota);
+        let found = read.inspect_err(|message| tracing::error!("GetUsage: {message}"))?;
+        Ok(found.into_iter().map(|(_, days)| days).collect())
     }
 }
 

@@ -174,6 +174,10 @@ impl Env for SocketEnv<'_> {
         Ok(exchange.bytes[exchange.head.len..].to_vec())
     }
 
+    fn pressure(&self, _: &Exchange<'_>) -> u8 {
+        0
+    }
+
     /// A request that is tried out is not limited, as AWS's TestInvokeMethod is not.
     fn limits(&self) -> Option<&CoreLimits> {
         None

@@ -1,66 +1,12 @@
-"""Clients that look at the JSON of every answer, and the APIs and raw requests of several scripts."""
+"""What is wanted of answers, and the APIs, of several scripts."""
 
-import json
-import os
-
-from harness import REGION, client, request
+from harness import REGION
+from support.wire import patches, raw
 
 
-def checked(**overrides):
-    """A client that fails where an answer has a member that botocore's model has not, or one of another type."""
-    aws = client(**overrides)
-    aws.meta.events.register("after-call.apigateway", look)
-    return aws
-
-
-def look(http_response, model, **_):
-    """Compares an answer with the model of its operation."""
-    shape = model.output_shape
-    if http_response.status_code >= 300 or shape is None or "payload" in shape.serialization:
-        return
-    if http_response.content:
-        found = list(differences(json.loads(http_response.content), shape, model.name))
-        assert not found, found
-
-
-TYPES = {
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "long": int,
-    "float": (int, float),
-    "double": (int, float),
-    "timestamp": (int, float),
-}
-
-
-def differences(value, shape, place):
-    """What of a JSON value is not in its shape."""
-    if shape.type_name == "structure":
-        members = {m.serialization.get("name", key): m for key, m in shape.members.items()}
-        for key, member in value.items():
-            if key not in members:
-                yield f"{place}.{key} is not in the model"
-            else:
-                yield from differences(member, members[key], f"{place}.{key}")
-    elif shape.type_name == "list":
-        for index, item in enumerate(value):
-            yield from differences(item, shape.member, f"{place}[{index}]")
-    elif shape.type_name == "map":
-        for key, item in value.items():
-            yield from differences(item, shape.value, f"{place}[{key}]")
-    else:
-        wanted = TYPES[shape.type_name]
-        is_number = wanted is not bool and isinstance(value, bool)
-        if not isinstance(value, wanted) or is_number:
-            yield f"{place} is {value!r}, and no {shape.type_name}"
-
-
-def raw(method, path, body=None):
+def refusal(method, path, body=None):
     """A request that no SDK would send: its status, its exception and its message."""
-    text = body if isinstance(body, (str, bytes, type(None))) else json.dumps(body)
-    headers = {"Content-Type": "application/json"}
-    answer = request(os.environ["RINGWAY_CONTROL_PLANE"] + path, method, headers, text)
+    answer = raw(method, path, body.encode() if isinstance(body, str) else body)
     error = answer.headers.get("x-amzn-errortype")
     return answer.status, error, answer.json()["message"] if error else answer.text
 
@@ -95,14 +41,9 @@ def mock_api(aws, name="mock", stage="dev", answer='{"said": "hello"}'):
     return api["id"], root
 
 
-def patch(op, path, value=None, **more):
+def patch(op, path, value=None):
     """One patch operation."""
-    return [{"op": op, "path": path, **({} if value is None else {"value": value}), **more}]
-
-
-def without(answer, *names):
-    """An answer without what is of HTTP, and without these members."""
-    return {key: value for key, value in answer.items() if key not in ("ResponseMetadata", *names)}
+    return patches((op, path, value))
 
 
 def listed(aws, operation, key="items", **arguments):

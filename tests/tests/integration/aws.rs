@@ -138,13 +138,18 @@ fn apis_of_files_and_of_the_control_plane_are_served_together() {
 }
 
 #[test]
-fn without_credentials_there_is_no_start() {
+fn without_credentials_or_a_store_of_quotas_there_is_no_start() {
     for (lines, arguments, message) in [
         ("listen = \"127.0.0.1:0\"", &[][..], "needs to know who may call it"),
         ("listen = \"0.0.0.0:0\"", &["--insecure-no-auth"], "has to listen on loopback"),
         ("listen = \"127.0.0.1:0\"\ncredentials = \"none\"", &[], "the credentials file"),
         ("listen = \"127.0.0.1:0\"\ncredentials = \"none\"", &["--insecure-no-auth"], "exclude each other"),
         ("store = \"x\"\n", &["--insecure-no-auth"], "has no `listen`"),
+        (
+            "listen = \"127.0.0.1:0\"\n[quota]\nstore = \"none/usage.redb\"",
+            &["--insecure-no-auth"],
+            "none/usage.redb: No such file or directory (os error 2). Quotas are kept there: `store` of [quota]",
+        ),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("ringway.toml");

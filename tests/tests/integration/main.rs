@@ -15,6 +15,7 @@ mod external;
 mod headers;
 mod hostile_bodies;
 mod leaving;
+mod limits;
 mod proxying;
 mod reload;
 mod stale;

@@ -33,13 +33,21 @@ pub(crate) struct Arm {
     pub(crate) server: Server,
     /// Its access log; forwarders have none.
     pub(crate) log: Option<PathBuf>,
+    /// API keys that its load uses, each in `x-api-key`; none: it sends no such header.
+    pub(crate) keys: usize,
     /// What else it needs, on the load core.
-    sink: Option<Server>,
+    pub(super) sink: Option<Server>,
 }
 
 impl Arm {
-    fn new(name: &str, server: Server, log: Option<PathBuf>) -> Self {
-        Arm { name: name.to_owned(), server, log, sink: None }
+    pub(super) fn new(name: &str, server: Server, log: Option<PathBuf>) -> Self {
+        Arm { name: name.to_owned(), server, log, keys: 0, sink: None }
+    }
+
+    /// With a load that uses so many API keys.
+    pub(crate) fn with_keys(mut self, keys: usize) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// Where it listens.
@@ -107,114 +115,6 @@ impl Site {
         Ok(Arm::new(name, self.start(name, &command, address)?, None))
     }
 
-    /// nginx: one worker, kept upstream connections, a buffered access log as rich as ours.
-    pub(crate) fn start_nginx(&self) -> Outcome<Arm> {
-        let address = process::free_address()?;
-        let log = self.scratch.file("nginx.access.log");
-        let file = |name: &str| self.scratch.file(name).display().to_string();
-        let configuration = format!(
-            r#"daemon off;
-worker_processes 1;
-worker_rlimit_nofile 20000;
-pid {pid};
-error_log stderr warn;
-{user}
-events {{ worker_connections 19000; }}
-http {{
-    log_format access escape=json '{{"requestId":"$request_id","ip":"$remote_addr","requestTime":"$time_local",'
-        '"httpMethod":"$request_method","path":"$uri","status":"$status","protocol":"$server_protocol",'
-        '"responseLength":"$body_bytes_sent","responseLatency":"$request_time","integrationLatency":"$upstream_response_time"}}';
-    access_log {log} access buffer=64k flush=1s;
-    client_body_temp_path {bodies};
-    proxy_temp_path {answers};
-    fastcgi_temp_path {answers};
-    uwsgi_temp_path {answers};
-    scgi_temp_path {answers};
-    keepalive_timeout 1h;
-    keepalive_requests 1000000000;
-    client_body_timeout 1h;
-    upstream backend {{
-        server {backend};
-        keepalive 512;
-        keepalive_requests 1000000000;
-        keepalive_timeout 1h;
-    }}
-    server {{
-        listen {address} backlog=4096;
-        location / {{
-            proxy_pass http://backend;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-        }}
-    }}
-}}
-"#,
-            pid = file("nginx.pid"),
-            // A worker of another user could not write into our directory.
-            user = if packages::is_root() { "user root;" } else { "" },
-            log = log.display(),
-            bodies = file("nginx-bodies"),
-            answers = file("nginx-answers"),
-            backend = self.backend.address,
-        );
-        let path = self.scratch.write("nginx.conf", &configuration)?;
-        let mut command = Command::new("nginx");
-        command.arg("-c").arg(path).args(["-e", "stderr"]);
-        Ok(Arm::new("nginx", self.start("nginx", &command, address)?, Some(log)))
-    }
-
-    /// HAProxy: one thread, reused upstream connections. It writes no files itself, so its log goes through its ring
-    /// buffer to a sink: a fifth cheaper for it here than a datagram per line.
-    pub(crate) fn start_haproxy(&self) -> Outcome<Arm> {
-        let (address, sink_address) = (process::free_address()?, process::free_address()?);
-        let log = self.scratch.file("haproxy.access.log");
-        let mut command = Command::new(self.binaries.join("logsink"));
-        command.args(["--listen", &sink_address.to_string(), "--file"]).arg(&log);
-        let mut sink =
-            Server::start_unchecked("logsink", &command, Some(self.load_core), sink_address, &self.scratch)?;
-        sink.wait_until(|_| log.exists())?;
-        let configuration = format!(
-            r#"global
-    nbthread 1
-    maxconn 9000
-    log ring@access len 2048 format raw local0
-ring access
-    format raw
-    maxlen 2048
-    size 8388608
-    timeout connect 5s
-    timeout server 1h
-    server sink {sink_address} log-proto legacy
-defaults
-    mode http
-    log global
-    option http-keep-alive
-    http-reuse always
-    timeout connect 5s
-    timeout client 1h
-    timeout server 1h
-    timeout http-request 1h
-    timeout http-keep-alive 1h
-frontend in
-    bind {address} backlog 4096
-    unique-id-format %{{+X}}o%ci%cp%Ts%rt
-    log-format '{log_format}'
-    default_backend out
-backend out
-    server backend {backend} pool-max-conn -1 pool-purge-delay 1h
-"#,
-            backend = self.backend.address,
-            log_format = HAPROXY_LOG_FORMAT,
-        );
-        let path = self.scratch.write("haproxy.cfg", &configuration)?;
-        let mut command = Command::new("haproxy");
-        command.arg("-db").arg("-f").arg(path);
-        let server = self.start("haproxy", &command, address)?;
-        let mut arm = Arm::new("haproxy", server, Some(log));
-        arm.sink = Some(sink);
-        Ok(arm)
-    }
-
     /// Ringway on one core with routing, a JSON access log and metrics.
     pub(crate) fn start_ringway(&self) -> Outcome<Arm> {
         self.start_build("ringway", &Command::new(self.binaries.join("ringway")))
@@ -226,16 +126,50 @@ backend out
             .scratch
             .write("bench.toml", &api_file("benchmarks", "bench.openapi.json", "bench", "(none)"))?;
         self.scratch.write("bench.openapi.json", &self.openapi())?;
-        let gateway = self.serve(name, program, &[&api], Some(self.proxy_core))?;
+        let gateway = self.serve(name, program, &[&api], Some(self.proxy_core), &Process::default())?;
         Ok(Arm::new(name, gateway.server, Some(gateway.log)))
+    }
+
+    /// As [`Site::start_configured`], without an access log.
+    pub(crate) fn start_unlogged(&self, name: &str, api: &Path) -> Outcome<Arm> {
+        let program = Command::new(self.binaries.join("ringway"));
+        let process = Process { is_logged: false, ..Process::default() };
+        let gateway = self.serve(name, &program, &[api], Some(self.proxy_core), &process)?;
+        Ok(Arm::new(name, gateway.server, None))
     }
 
     /// `ringway serve` with these API files, on `core` or on all.
     pub(crate) fn start_gateway(&self, apis: &[&Path], core: Option<usize>) -> Outcome<Gateway> {
-        self.serve("ringway", &Command::new(self.binaries.join("ringway")), apis, core)
+        self.serve("ringway", &Command::new(self.binaries.join("ringway")), apis, core, &Process::default())
     }
 
-    fn serve(&self, name: &str, program: &Command, apis: &[&Path], core: Option<usize>) -> Outcome<Gateway> {
+    /// As [`Site::start_ringway`], with this API file and these settings of the process besides.
+    pub(crate) fn start_configured(&self, name: &str, api: &Path, lines: &str) -> Outcome<Arm> {
+        let program = Command::new(self.binaries.join("ringway"));
+        let process = Process { lines, ..Process::default() };
+        let gateway = self.serve(name, &program, &[api], Some(self.proxy_core), &process)?;
+        Ok(Arm::new(name, gateway.server, Some(gateway.log)))
+    }
+
+    /// As [`Site::start_gateway`], with these settings of the process besides.
+    pub(crate) fn start_gateway_with(
+        &self,
+        apis: &[&Path],
+        core: Option<usize>,
+        lines: &str,
+    ) -> Outcome<Gateway> {
+        let process = Process { lines, ..Process::default() };
+        self.serve("ringway", &Command::new(self.binaries.join("ringway")), apis, core, &process)
+    }
+
+    fn serve(
+        &self,
+        name: &str,
+        program: &Command,
+        apis: &[&Path],
+        core: Option<usize>,
+        process: &Process<'_>,
+    ) -> Outcome<Gateway> {
         let (address, admin) = (process::free_address()?, process::free_address()?);
         // Not beside the configuration, which is watched.
         let logs = self.scratch.file("logs");
@@ -250,16 +184,17 @@ apis = {apis:?}
 driver = "{driver}"
 connectionsMax = 19000
 idleTimeoutMillis = 3600000
-
+{lines}
 [accessLog]
-path = "{log}"
+path = "{target}"
 format = "json"
 
 [upstream]
 connectionsMax = 9500
 "#,
             driver = self.driver,
-            log = log.display()
+            lines = process.lines,
+            target = if process.is_logged { log.display().to_string() } else { "off".to_owned() },
         );
         let path = self.scratch.write(&format!("{name}.toml"), &configuration)?;
         let mut command = Command::new(program.get_program());
@@ -269,7 +204,7 @@ connectionsMax = 9500
         Ok(Gateway { server, admin, log })
     }
 
-    fn start(&self, name: &str, command: &Command, address: SocketAddr) -> Outcome<Server> {
+    pub(super) fn start(&self, name: &str, command: &Command, address: SocketAddr) -> Outcome<Server> {
         Server::start(name, command, Some(self.proxy_core), address, &self.scratch)
     }
 
@@ -320,6 +255,20 @@ connectionsMax = 9500
     }
 }
 
+/// What one process is told that others are not.
+struct Process<'a> {
+    /// Settings besides those of all.
+    lines: &'a str,
+    /// Whether it has an access log.
+    is_logged: bool,
+}
+
+impl Default for Process<'_> {
+    fn default() -> Self {
+        Process { lines: "", is_logged: true }
+    }
+}
+
 /// A running `ringway serve`.
 pub(crate) struct Gateway {
     /// The process.
@@ -329,12 +278,6 @@ pub(crate) struct Gateway {
     /// Its access log.
     pub(crate) log: PathBuf,
 }
-
-/// As rich as the other arms' lines.
-const HAPROXY_LOG_FORMAT: &str = concat!(
-    r#"{"requestId":"%ID","ip":"%ci","requestTime":"%t","httpMethod":"%HM","path":"%HP","status":"%ST","#,
-    r#""protocol":"%HV","responseLength":"%B","responseLatency":"%Ta","integrationLatency":"%Tr"}"#,
-);
 
 /// An API file: one API with this OpenAPI document, deployed to one stage, which answers below `base_path` on any host.
 pub(crate) fn api_file(id: &str, document: &str, stage: &str, base_path: &str) -> String {

@@ -2,6 +2,7 @@
 
 mod ab;
 pub(crate) mod arms;
+mod cache;
 mod compared;
 mod driver_ablation;
 mod generators;
@@ -9,11 +10,13 @@ pub(crate) mod instructions;
 mod loadgen;
 mod offered;
 pub(crate) mod openloop;
+pub(crate) mod peers;
+mod policy;
 mod proxy;
 mod rest;
 mod revisions;
 mod runtimes;
-mod slices;
+pub(crate) mod slices;
 mod truth;
 mod vtl;
 pub(crate) mod wrk;
@@ -28,6 +31,16 @@ const BENCHES: &[Check] = &[
         name: "proxy",
         about: "the byte forwarder, Ringway, nginx and HAProxy side by side",
         run: proxy::run,
+    },
+    Check {
+        name: "policy",
+        about: "API keys, throttles, quotas and logs: the forwarder, Ringway without and with them, nginx, HAProxy and Envoy",
+        run: policy::run,
+    },
+    Check {
+        name: "cache",
+        about: "hits of 1 KiB and 100 KiB: Ringway's stage cache, nginx's proxy_cache and Varnish",
+        run: cache::run,
     },
     Check {
         name: "runtimes",

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::arms::Site;
 use super::wrk;
+use crate::report::number;
 use crate::{Outcome, process};
 
 /// What to offer.
@@ -32,6 +33,23 @@ pub(crate) struct Answered {
     pub(crate) max: f64,
     /// How late the load itself was, in microseconds.
     pub(crate) lateness_p99: f64,
+}
+
+impl Answered {
+    /// The columns of [`Answered::cells`].
+    pub(crate) const COLUMNS: [&str; 7] =
+        ["requests", "failed", "closed", "p50 us", "p99 us", "p99.9 us", "max us"];
+
+    /// What goes into a row of a table; the first failure, which has no place in one, is said.
+    pub(crate) fn cells(&self) -> [String; 7] {
+        if self.failed + self.closed > 0 {
+            println!("first failure: {}", self.first_failure);
+        }
+        let counts = [self.sent, self.failed, self.closed].map(|count| count.to_string());
+        let [sent, failed, closed] = counts;
+        let [p50, p99, p999, max] = [self.p50, self.p99, self.p999, self.max].map(number);
+        [sent, failed, closed, p50, p99, p999, max]
+    }
 }
 
 /// The command line for `offer`; without `extra` it asks for the path of the other slices.

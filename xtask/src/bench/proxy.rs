@@ -3,6 +3,7 @@
 use super::arms::{Arm, Site};
 use super::offered;
 use super::openloop::Offer;
+use super::peers::Additions;
 use super::slices::{self, Plan, Series, Tally};
 use super::wrk;
 use crate::options::Options;
@@ -105,15 +106,15 @@ fn start(site: &Site, wanted: &[String]) -> Outcome<Vec<Arm>> {
         arms.push(match *name {
             "forwarder" => site.start_bare(name, "forwarder", forwarder_runtime(&site.driver))?,
             "ringway" => site.start_ringway()?,
-            "nginx" => site.start_nginx()?,
-            _ => site.start_haproxy()?,
+            "nginx" => site.start_nginx(&Additions::default())?,
+            _ => site.start_haproxy(&Additions::default())?,
         });
     }
     Ok(arms)
 }
 
 /// The runtime of the forwarder that is the limit of Ringway on `driver`.
-fn forwarder_runtime(driver: &str) -> &'static str {
+pub(super) fn forwarder_runtime(driver: &str) -> &'static str {
     match driver {
         "native" => "native",
         "epoll" => "monoio-epoll",
@@ -121,7 +122,7 @@ fn forwarder_runtime(driver: &str) -> &'static str {
     }
 }
 
-fn position(arms: &[Arm], name: &str) -> Option<usize> {
+pub(super) fn position(arms: &[Arm], name: &str) -> Option<usize> {
     arms.iter().position(|arm| arm.name == name)
 }
 

@@ -1,7 +1,8 @@
 //! Short slices of load, arms in random order, with the processor time of each side read before and after. Whole runs
 //! drift by 20 % on a shared machine; neighbouring slices do not.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::arms::{Arm, Site};
@@ -52,14 +53,11 @@ pub(crate) struct Series {
 /// Every arm has to answer as the backend does, byte for byte, before it is measured. Returns the bytes of each
 /// arm's answer.
 pub(crate) fn check_answers(site: &Site, arms: &[Arm], path: &str) -> Outcome<Vec<usize>> {
-    let headers: String = wrk::HEADERS.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let ask = |address| -> Outcome<Answer> {
-        process::request(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}"))
-    };
-    let expected = ask(site.backend.address)?;
+    let expected = ask(site.backend.address, path, None)?;
     let mut sizes = Vec::new();
     for arm in arms {
-        let answer = ask(arm.address())?;
+        let key = (arm.keys > 0).then(|| wrk::api_key(arm.keys - 1));
+        let answer = ask(arm.address(), path, key.as_deref())?;
         if answer.status != 200 || answer.body != expected.body {
             let body = String::from_utf8_lossy(&answer.body).into_owned();
             return Err(format!(
@@ -70,6 +68,15 @@ pub(crate) fn check_answers(site: &Site, arms: &[Arm], path: &str) -> Outcome<Ve
         sizes.push(answer.bytes);
     }
     Ok(sizes)
+}
+
+/// One request as the load sends it, with this API key.
+pub(crate) fn ask(address: SocketAddr, path: &str, key: Option<&str>) -> Outcome<Answer> {
+    let mut head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n");
+    for (name, value) in wrk::HEADERS.iter().copied().chain(key.map(|key| (wrk::KEY_HEADER, key))) {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    process::request(address, &head)
 }
 
 /// Every arm that has a log must have written a line for (nearly) every request; buffers may hold the last second's.
@@ -111,7 +118,7 @@ pub(crate) fn run(
     tally: &mut Tally,
     random: &mut Random,
 ) -> Outcome<Series> {
-    let script = wrk::write_script(&site.scratch)?;
+    let scripts = arms.iter().map(|arm| script(site, arm)).collect::<Outcome<Vec<_>>>()?;
     let mut series = Series { connections, slices: vec![Vec::new(); arms.len()], disturbed: 0, failed: 0 };
     let started = Instant::now();
     for round in 0..plan.rounds * PATIENCE {
@@ -121,7 +128,7 @@ pub(crate) fn run(
         series.slices.iter_mut().for_each(|slices| slices.push(None));
         for index in random.order(arms.len()) {
             let arm = &arms[index];
-            let measured = measure(site, arms, arm, &script, connections, plan)?;
+            let measured = measure(site, arms, arm, &scripts[index], connections, plan)?;
             tally.requests[index] += measured.counted.requests;
             if measured.counted.errors > 0 {
                 series.failed += 1;
@@ -153,6 +160,13 @@ pub(crate) fn run(
         return Err(format!("{} of {total} slices had failed requests", series.failed));
     }
     Ok(series)
+}
+
+fn script(site: &Site, arm: &Arm) -> Outcome<PathBuf> {
+    match arm.keys {
+        0 => wrk::write_script(&site.scratch),
+        keys => wrk::write_keyed_script(&site.scratch, keys),
+    }
 }
 
 /// What one slice gave.

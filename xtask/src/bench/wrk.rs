@@ -39,9 +39,43 @@ pub(crate) struct Counted {
 
 /// Writes the script that sets the headers and prints the result in one line.
 pub(crate) fn write_script(scratch: &Scratch) -> Outcome<PathBuf> {
-    let headers: String =
-        HEADERS.iter().map(|(name, value)| format!("wrk.headers[\"{name}\"] = \"{value}\"\n")).collect();
-    let done = r#"
+    scratch.write("wrk.lua", &format!("{}{DONE}", headers()))
+}
+
+/// As [`write_script`], with one of so many API keys in each request, at random; all requests are of the same length.
+pub(crate) fn write_keyed_script(scratch: &Scratch, keys: usize) -> Outcome<PathBuf> {
+    let requests = format!(
+        r#"
+local before, after
+function init(args)
+  wrk.headers["{KEY_HEADER}"] = "THE KEY"
+  local whole = wrk.format()
+  local first, last = whole:find("THE KEY", 1, true)
+  before, after = whole:sub(1, first - 1), whole:sub(last + 1)
+end
+function request()
+  return before .. string.format("{KEY_PREFIX}%010d", math.random(0, {last})) .. after
+end
+"#,
+        last = keys - 1,
+    );
+    scratch.write(&format!("wrk-{keys}.lua"), &format!("{}{requests}{DONE}", headers()))
+}
+
+/// Where callers say their API key.
+pub(crate) const KEY_HEADER: &str = "x-api-key";
+const KEY_PREFIX: &str = "ringway-bench-";
+
+/// The value of an API key of the load: its number makes it.
+pub(crate) fn api_key(number: usize) -> String {
+    format!("{KEY_PREFIX}{number:010}")
+}
+
+fn headers() -> String {
+    HEADERS.iter().map(|(name, value)| format!("wrk.headers[\"{name}\"] = \"{value}\"\n")).collect()
+}
+
+const DONE: &str = r#"
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format("RESULT %d %d %d %d %d %d %d %d\n", summary.requests, summary.duration, summary.bytes,
@@ -49,8 +83,6 @@ function done(summary, latency, requests)
     latency:percentile(50), latency:percentile(99), latency:percentile(99.9), latency.max))
 end
 "#;
-    scratch.write("wrk.lua", &format!("{headers}{done}"))
-}
 
 /// Loads `target` for `seconds` over `connections`, from `core`.
 pub(crate) fn run(

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::bench::arms::{Arm, Site};
+use crate::bench::peers::Additions;
 use crate::bench::wrk;
 use crate::options::Options;
 use crate::report::{Comparison, Report, Table, number};
@@ -195,7 +196,7 @@ fn weather(site: &Site, wanted: &[String], storm: &Storm, report: &mut Report) -
 fn fresh<'a>(site: &'a Site, wanted: &'a [String]) -> impl Iterator<Item = Outcome<Arm>> + 'a {
     ARMS.iter().filter(|name| wanted.iter().any(|wanted| wanted == *name)).map(|name| match *name {
         "ringway" => site.start_ringway(),
-        _ => site.start_nginx(),
+        _ => site.start_nginx(&Additions::default()),
     })
 }
 

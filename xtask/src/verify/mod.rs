@@ -4,10 +4,13 @@ mod control_plane;
 mod driver_faults;
 mod fuzz;
 pub(crate) mod memory;
+mod overload;
+mod quota;
 mod reload;
 pub(crate) mod rest;
 mod sanitizers;
 mod sim;
+mod throttle;
 mod timeout;
 
 use std::process::ExitCode;
@@ -31,6 +34,11 @@ const CHECKS: &[Check] = &[
         name: "memory",
         about: "memory of idle, slow and unread connections, beside nginx",
         run: memory::run,
+    },
+    Check {
+        name: "overload",
+        about: "three times the load that a core can serve: what is left of its peak, and for whom",
+        run: overload::run,
     },
     Check {
         name: "reload",
@@ -66,6 +74,16 @@ const CHECKS: &[Check] = &[
         name: "control-plane",
         about: "every AWS operation is there, nothing is lost by kill -9, and 8,000 methods cost the data plane nothing",
         run: control_plane::run,
+    },
+    Check {
+        name: "quota",
+        about: "1,000 kill -9 while quotas are spent: never one over, at most a lease of each core under (--rounds N)",
+        run: quota::run,
+    },
+    Check {
+        name: "throttle",
+        about: "throttles admit rate × time + burst, on 1 to 16 simulated cores and 2 real ones (--only simulated|real)",
+        run: throttle::run,
     },
     Check { name: "fuzz", about: "each fuzz target for five minutes (--seconds N)", run: fuzz::run },
 ];

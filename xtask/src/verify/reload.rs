@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::bench::arms::{Gateway, Site, api_file};
 use crate::bench::openloop::{self, Answered, Offer};
 use crate::options::Options;
-use crate::report::{Comparison, Report, Table, number};
+use crate::report::{Comparison, Report, Table};
 use crate::statistics::median;
 use crate::{Outcome, packages, process};
 
@@ -48,9 +48,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
             "backend and load share their core with the compiling thread without priority (chrt is not permitted)"
         );
     }
-    let mut table = Table::new(&[
-        "run", "swaps", "requests", "failed", "closed", "p50 us", "p99 us", "p99.9 us", "max us",
-    ]);
+    let mut table = Table::new(&[&["run", "swaps"], Answered::COLUMNS.as_slice()].concat());
     let (mut without, mut with) = (Vec::new(), Vec::new());
     let (mut swaps, mut slowest) = (0, Duration::ZERO);
     for _ in 0..pairs {
@@ -59,21 +57,8 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
             let run = load(&site, &gateway, &corpus, &offer, rate)?;
             swaps += run.swaps;
             slowest = slowest.max(run.slowest);
-            let answered = &run.answered;
-            table.row([
-                if swapping { "with swaps" } else { "without" }.to_owned(),
-                run.swaps.to_string(),
-                answered.sent.to_string(),
-                answered.failed.to_string(),
-                answered.closed.to_string(),
-                number(answered.p50),
-                number(answered.p99),
-                number(answered.p999),
-                number(answered.max),
-            ]);
-            if answered.failed + answered.closed > 0 {
-                println!("first failure: {}", answered.first_failure);
-            }
+            let first = [if swapping { "with swaps" } else { "without" }.to_owned(), run.swaps.to_string()];
+            table.row(first.into_iter().chain(run.answered.cells()));
             if swapping { &mut with } else { &mut without }.push(run.answered);
         }
     }

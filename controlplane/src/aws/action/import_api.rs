@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ringway_core::calendar::{self, SECONDS_OF_DAY};
 use ringway_core::model;
 
 use super::rest_api::{remove_children, show};
@@ -290,15 +291,8 @@ fn export(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
 
 /// `2016-09-12T17:50:37Z`: the version of an API that has none is when it was created.
 fn date_time(seconds: i64) -> String {
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // The Gregorian calendar in eras of 400 years that begin in March.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    let year = era * 400 + year + i64::from(month <= 2);
+    let (year, month, day) = calendar::date(seconds.div_euclid(SECONDS_OF_DAY));
+    let rest = seconds.rem_euclid(SECONDS_OF_DAY);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }

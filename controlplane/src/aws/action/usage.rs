@@ -1,25 +1,26 @@
 //! What keys have used of the quota of their plan (tables.md §9.6). The operations stand in the table of
 //! [`usage_plan`](super::usage_plan).
 //!
-//! Requests are not counted here yet: every key has used nothing, and has left what its quota or UpdateUsage gives it.
+//! Requests are counted where the plan has a quota, by whoever hosts the control plane ([`Usage`](crate::aws::Usage)): a key of another
+//! plan has used nothing.
 
 use std::ops::RangeInclusive;
 
+use ringway_core::calendar::SECONDS_OF_DAY;
+use ringway_core::model;
 use serde_json::{Map, Value, json};
 
 use crate::aws::call::Call;
-use crate::aws::exception::{Exception, Violation};
+use crate::aws::exception::{Exception, ExceptionType, Violation};
 use crate::aws::page::page;
 use crate::aws::patch::Op;
-use crate::aws::table::key;
-use crate::aws::wire::{QuotaSettings, Remaining, UsagePlanKey};
-use crate::aws::{Answer, State};
+use crate::aws::wire::QuotaSettings;
+use crate::aws::{Answer, DayUsage, State, UsageChange, date_of, day_of};
 
 use super::{usage_plan, usage_plan_key};
 
 /// Days of an answer at most.
-const DAYS: i64 = 366;
-const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
+const DAYS: u32 = 366;
 /// What is left where there is no quota; AWS's own number is not known.
 const UNLIMITED: i64 = -1;
 
@@ -28,16 +29,11 @@ pub(super) fn get(state: &mut State, call: &Call<'_>) -> Result<Answer, Exceptio
     let plan = usage_plan::find(state, call.path("usageplanId"))?;
     let keys = state.usage_plan_keys.children(&plan.id);
     let keys = keys.filter(|(id, _)| call.query("keyId").is_none_or(|wanted| wanted == *id));
-    // A page of pairs, whose list becomes a map.
-    let Answer::Json(mut paged) =
-        page(call, keys, |row| json!([row.id, log(plan.quota.as_ref(), row, days.clone())]))?
-    else {
-        return Ok(Answer::Empty);
-    };
-    let mut values = Map::new();
-    for pair in paged["item"].as_array().into_iter().flatten() {
-        values.insert(pair[0].as_str().unwrap_or_default().to_owned(), pair[1].clone());
-    }
+    // A page of ids, whose list becomes a map.
+    let Answer::Json(mut paged) = page(call, keys, |row| json!(row.id))? else { return Ok(Answer::Empty) };
+    let ids: Vec<&str> = paged["item"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let logs = logs(state, &plan.id, plan.quota.as_ref(), &ids, days.clone())?;
+    let values = ids.iter().map(|id| (*id).to_owned()).zip(logs.into_iter().map(|log| json!(log))).collect();
     let mut answer = usage(&plan.id, &days, values);
     if let Some(position) = paged.get_mut("position") {
         answer["position"] = position.take();
@@ -45,38 +41,44 @@ pub(super) fn get(state: &mut State, call: &Call<'_>) -> Result<Answer, Exceptio
     Ok(Answer::Json(answer))
 }
 
-fn usage(plan: &str, days: &RangeInclusive<i64>, values: Map<String, Value>) -> Value {
+fn usage(plan: &str, days: &RangeInclusive<u32>, values: Map<String, Value>) -> Value {
     json!({
         "usagePlanId": plan,
-        "startDate": date(*days.start()),
-        "endDate": date(*days.end()),
+        "startDate": date_of(i64::from(*days.start())),
+        "endDate": date_of(i64::from(*days.end())),
         "values": values,
     })
 }
 
-/// What was used and what is left, day by day.
-fn log(quota: Option<&QuotaSettings>, row: &UsagePlanKey, days: RangeInclusive<i64>) -> Vec<[i64; 2]> {
-    let remaining = |day: i64| {
-        let Some(quota) = quota else { return UNLIMITED };
-        match &row.remaining {
-            Some(left) if day >= left.day && period(quota, day) == period(quota, left.day) => left.requests,
-            _ => quota.limit,
-        }
+/// What each of `keys` has used and what it had left, day by day.
+fn logs(
+    state: &State,
+    plan: &str,
+    quota: Option<&QuotaSettings>,
+    keys: &[&str],
+    days: RangeInclusive<u32>,
+) -> Result<Vec<Vec<[i64; 2]>>, Exception> {
+    let Some(quota) = quota else {
+        return Ok(keys.iter().map(|_| days.clone().map(|_| [0, UNLIMITED]).collect()).collect());
     };
-    days.map(|day| [0, remaining(day)]).collect()
+    let unknown = |_| Exception::new(ExceptionType::Internal, "Service Unavailable");
+    let figures = state.usage.read(plan, counted(quota), keys, days).map_err(unknown)?;
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let pair = |day: DayUsage| [number(day.used), number(day.remaining)];
+    Ok(figures.into_iter().map(|days| days.into_iter().map(pair).collect()).collect())
 }
 
-/// Which period of the quota a day is in. Weeks begin with Sunday, months with their first day, each later by the offset.
-fn period(quota: &QuotaSettings, day: i64) -> i64 {
-    let day = day - quota.offset;
-    match quota.period.as_str() {
-        // 1970 began on a Thursday.
-        "WEEK" => (day + 4).div_euclid(7),
-        "MONTH" => {
-            let (year, month, _) = civil(day);
-            year * 12 + month
-        }
-        _ => day,
+/// A quota as those who count have it. What is stored was checked (tables.md §9.6).
+fn counted(quota: &QuotaSettings) -> model::QuotaSettings {
+    let number = |number: i64| u64::try_from(number).unwrap_or(0);
+    model::QuotaSettings {
+        limit: number(quota.limit),
+        offset: number(quota.offset),
+        period: match quota.period.as_str() {
+            "WEEK" => model::QuotaPeriod::Week,
+            "MONTH" => model::QuotaPeriod::Month,
+            _ => model::QuotaPeriod::Day,
+        },
     }
 }
 
@@ -84,32 +86,43 @@ fn period(quota: &QuotaSettings, day: i64) -> i64 {
 pub(super) fn update(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     let operations = call.patch_operations()?;
     let plan = call.path("usageplanId").to_owned();
-    let mut row = usage_plan_key::find(state, call)?.clone();
+    let key = usage_plan_key::find(state, call)?.id.clone();
     let quota = usage_plan::find(state, &plan)?.quota.clone();
-    let today = call.now.div_euclid(SECONDS_OF_DAY);
+    let today = u32::try_from(call.now.div_euclid(SECONDS_OF_DAY)).unwrap_or(0);
+    let mut remaining = None;
     for operation in &operations {
         let (["remaining"], Op::Replace) = (operation.segments().as_slice(), operation.op) else {
             return Err(operation.refused_path("/remaining"));
         };
-        let requests: Option<i64> = operation.value.as_deref().and_then(|value| value.parse().ok());
-        let Some(requests) = requests.filter(|requests| *requests >= 0) else {
+        let requests: Option<u64> = operation.value.as_deref().and_then(|value| value.parse().ok());
+        // It is shown as a signed number.
+        let Some(requests) = requests.filter(|requests| i64::try_from(*requests).is_ok()) else {
             let value = operation.value.as_deref().unwrap_or("null");
             return Err(Exception::bad_request(format!("Invalid remaining quota specified: {value}")));
         };
         if quota.is_none() {
             return Err(Exception::bad_request(format!("Usage Plan {plan} has no quota")));
         }
-        row.remaining = Some(Remaining { requests, day: today });
+        remaining = Some(requests);
     }
     let days = today..=today;
-    let mut values = Map::new();
-    values.insert(row.id.clone(), json!(log(quota.as_ref(), &row, days.clone())));
-    let answer = usage(&plan, &days, values);
-    state.usage_plan_keys.put(key(&plan, &row.id), row);
-    Ok(Answer::Json(answer))
+    let mut logs = logs(state, &plan, quota.as_ref(), &[&key], days.clone())?;
+    let shown = |logs: Vec<Vec<[i64; 2]>>| {
+        let values = logs.into_iter().map(|log| (key.clone(), json!(log))).collect();
+        usage(&plan, &days, values)
+    };
+    let (Some(remaining), Some(quota)) = (remaining, quota) else { return Ok(Answer::Json(shown(logs))) };
+    logs.iter_mut().flatten().for_each(|day| day[1] = remaining as i64);
+    let change = UsageChange {
+        usage_plan_id: plan.clone(),
+        api_key_id: key.clone(),
+        quota: counted(&quota),
+        remaining,
+    };
+    Ok(Answer::UsageChange(change, shown(logs)))
 }
 
-fn days_of(call: &Call<'_>) -> Result<RangeInclusive<i64>, Exception> {
+fn days_of(call: &Call<'_>) -> Result<RangeInclusive<u32>, Exception> {
     let (start, end) = (call.query("startDate"), call.query("endDate"));
     let mut violations = Vec::new();
     if start.is_none() {
@@ -122,7 +135,7 @@ fn days_of(call: &Call<'_>) -> Result<RangeInclusive<i64>, Exception> {
     let read = |text: &str| {
         let invalid =
             || Exception::bad_request(format!("Invalid date specified: {text}. It must be yyyy-MM-dd"));
-        day_of(text).ok_or_else(invalid)
+        day_of(text).and_then(|day| u32::try_from(day).ok()).ok_or_else(invalid)
     };
     let (start, end) = (read(start)?, read(end)?);
     if end < start {
@@ -134,79 +147,44 @@ fn days_of(call: &Call<'_>) -> Result<RangeInclusive<i64>, Exception> {
     Ok(start..=end)
 }
 
-/// The day since 1970 of `yyyy-MM-dd`; `None` where there is no such day.
-fn day_of(text: &str) -> Option<i64> {
-    let number = |part: &str, length: usize| {
-        let is_number = part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
-        if is_number { part.parse::<i64>().ok() } else { None }
-    };
-    let mut parts = text.split('-');
-    let (year, month, day) =
-        (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
-    // Years that begin with March have their leap day at the end.
-    let (shifted, months) = (year - i64::from(month <= 2), (month + 9) % 12);
-    let days = shifted * 365 + shifted.div_euclid(4) - shifted.div_euclid(100) + shifted.div_euclid(400);
-    let days = days + (153 * months + 2) / 5 + day - 1 - DAYS_BEFORE_1970;
-    (parts.next().is_none() && civil(days) == (year, month, day)).then_some(days)
-}
-
-/// Days from the first of March of the year 0 to 1970.
-const DAYS_BEFORE_1970: i64 = 719_468;
-
-/// Year, month and day.
-fn civil(day: i64) -> (i64, i64, i64) {
-    let day = day + DAYS_BEFORE_1970;
-    let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let months = (5 * day + 2) / 153;
-    let month = (months + 2) % 12 + 1;
-    (era * 400 + year + i64::from(month <= 2), month, day - (153 * months + 2) / 5 + 1)
-}
-
-fn date(day: i64) -> String {
-    let (year, month, day) = civil(day);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::ops::RangeInclusive;
+    use std::sync::{Arc, Mutex};
+
+    use ringway_core::model;
     use serde_json::{Value, json};
 
-    use super::{civil, date, day_of, period};
-    use crate::aws::ControlPlane;
     use crate::aws::testing::{control_plane, good, refused};
-    use crate::aws::wire::QuotaSettings;
+    use crate::aws::{ControlPlane, DayUsage, Request, Usage, UsageChange, day_of};
 
-    #[test]
-    fn dates() {
-        for (day, text) in
-            [(0, "1970-01-01"), (-1, "1969-12-31"), (19_675, "2023-11-14"), (11_016, "2000-02-29")]
-        {
-            assert_eq!((date(day).as_str(), day_of(text)), (text, Some(day)));
-        }
-        for day in (-200_000..200_000).step_by(13) {
-            assert_eq!(day_of(&date(day)), Some(day), "{:?}", civil(day));
-        }
-        for text in ["2023-02-29", "2023-13-01", "2023-1-01", "2023-01-01-01", "x", ""] {
-            assert_eq!(day_of(text), None, "{text}");
+    /// Figures by plan, key and day; what is not there is unused.
+    type Counted = Arc<Mutex<HashMap<(String, String, u32), DayUsage>>>;
+
+    struct Counter(Counted);
+
+    impl Usage for Counter {
+        fn read(
+            &self,
+            plan: &str,
+            quota: model::QuotaSettings,
+            keys: &[&str],
+            days: RangeInclusive<u32>,
+        ) -> Result<Vec<Vec<DayUsage>>, String> {
+            let counted = self.0.lock().map_err(|_| "poisoned".to_owned())?;
+            let unused = DayUsage { used: 0, remaining: quota.limit };
+            let figure = |key: &str, day: u32| {
+                *counted.get(&(plan.to_owned(), key.to_owned(), day)).unwrap_or(&unused)
+            };
+            Ok(keys.iter().map(|key| days.clone().map(|day| figure(key, day)).collect()).collect())
         }
     }
 
-    #[test]
-    fn periods() {
-        let same = |period_name: &str, offset: i64, one: &str, two: &str| {
-            let quota = QuotaSettings { limit: 1, offset, period: period_name.into() };
-            period(&quota, day_of(one).unwrap()) == period(&quota, day_of(two).unwrap())
-        };
-        // 2023-11-12 was a Sunday.
-        assert!(same("WEEK", 0, "2023-11-12", "2023-11-18") && !same("WEEK", 0, "2023-11-11", "2023-11-12"));
-        assert!(same("WEEK", 1, "2023-11-13", "2023-11-19") && !same("WEEK", 1, "2023-11-12", "2023-11-13"));
-        assert!(
-            same("MONTH", 0, "2023-11-01", "2023-11-30") && !same("MONTH", 0, "2023-11-30", "2023-12-01")
-        );
-        assert!(!same("MONTH", 9, "2023-11-09", "2023-11-10"));
-        assert!(!same("DAY", 0, "2023-11-09", "2023-11-10"));
+    /// A control plane with what it is told about usage.
+    fn counting() -> (ControlPlane, Counted) {
+        let counted = Counted::default();
+        (control_plane().with_usage(Box::new(Counter(counted.clone()))), counted)
     }
 
     /// A plan with a key.
@@ -220,25 +198,65 @@ mod tests {
     }
 
     #[test]
-    fn is_nothing_until_it_is_counted() {
-        let mut plane = control_plane();
+    fn is_what_the_host_has_counted() {
+        let (mut plane, counted) = counting();
         let (path, key) = plan(&mut plane, json!({"limit": 9, "period": "WEEK"}));
-        let usage = format!("{path}/usage?startDate=2023-11-13&endDate=2023-11-19");
+        let plan_id = path.strip_prefix("/usageplans/").unwrap();
+        let day = day_of("2023-11-13").unwrap() as u32;
+        let figure = DayUsage { used: 3, remaining: 6 };
+        counted.lock().unwrap().insert((plan_id.into(), key.clone(), day), figure);
+        let usage = format!("{path}/usage?startDate=2023-11-12&endDate=2023-11-14");
         let found = good(&mut plane, "GET", &usage, json!(null));
-        assert_eq!(found["startDate"], "2023-11-13");
-        assert_eq!(found["endDate"], "2023-11-19");
-        assert_eq!(found["values"][&key], json!([[0, 9], [0, 9], [0, 9], [0, 9], [0, 9], [0, 9], [0, 9]]));
-        let more = json!({"patchOperations": [{"op": "replace", "path": "/remaining", "value": "20"}]});
-        let patched = good(&mut plane, "PATCH", &format!("{path}/keys/{key}/usage"), more);
-        assert_eq!(patched["startDate"], "2023-11-14");
-        assert_eq!(patched["values"], json!({key.as_str(): [[0, 20]]}));
-        let found = good(&mut plane, "GET", &format!("{usage}&keyId={key}"), json!(null));
-        assert_eq!(
-            found["values"][&key],
-            json!([[0, 9], [0, 20], [0, 20], [0, 20], [0, 20], [0, 20], [0, 9]])
-        );
+        assert_eq!((&found["startDate"], &found["endDate"]), (&json!("2023-11-12"), &json!("2023-11-14")));
+        assert_eq!(found["values"], json!({key.as_str(): [[0, 9], [3, 6], [0, 9]]}));
+        let one = good(&mut plane, "GET", &format!("{usage}&keyId={key}"), json!(null));
+        assert_eq!(one["values"], found["values"]);
         let none = good(&mut plane, "GET", &format!("{usage}&keyId=x"), json!(null));
         assert_eq!(none["values"], json!({}));
+    }
+
+    #[test]
+    fn what_is_left_is_changed_by_the_host() {
+        let (mut plane, _) = counting();
+        let (path, key) = plan(&mut plane, json!({"limit": 9, "offset": 1, "period": "WEEK"}));
+        let operation = |value: &str| json!({"op": "replace", "path": "/remaining", "value": value});
+        let body = json!({"patchOperations": [operation("3"), operation("20")]}).to_string();
+        let target = format!("{path}/keys/{key}/usage");
+        let request =
+            Request { method: "PATCH", path: &target, query: "", accept: "", body: body.as_bytes() };
+        // 2023-11-14
+        let handled = plane.handle(&request, 1_700_000_000);
+        let quota = model::QuotaSettings { limit: 9, offset: 1, period: model::QuotaPeriod::Week };
+        let usage_plan_id = path.strip_prefix("/usageplans/").unwrap().to_owned();
+        let change = UsageChange { usage_plan_id, api_key_id: key.clone(), quota, remaining: 20 };
+        assert_eq!(handled.usage_change, Some(change));
+        assert!(handled.writes.is_empty() && !handled.serving_changed);
+        let shown: Value = serde_json::from_slice(&handled.response.body).unwrap();
+        assert_eq!((&shown["startDate"], &shown["endDate"]), (&json!("2023-11-14"), &json!("2023-11-14")));
+        assert_eq!(shown["values"], json!({key.as_str(): [[0, 20]]}));
+        // Nothing asked for, nothing changed.
+        let request = Request { body: b"{}", ..request };
+        assert_eq!(plane.handle(&request, 1_700_000_000).usage_change, None);
+    }
+
+    #[test]
+    fn what_the_host_does_not_know_is_nobody_s_fault() {
+        struct Broken;
+        impl Usage for Broken {
+            fn read(
+                &self,
+                _: &str,
+                _: model::QuotaSettings,
+                _: &[&str],
+                _: RangeInclusive<u32>,
+            ) -> Result<Vec<Vec<DayUsage>>, String> {
+                Err("no disk".to_owned())
+            }
+        }
+        let mut plane = control_plane().with_usage(Box::new(Broken));
+        let (path, _) = plan(&mut plane, json!({"limit": 9, "period": "WEEK"}));
+        let usage = format!("{path}/usage?startDate=2023-11-12&endDate=2023-11-14");
+        assert_eq!(refused(&mut plane, "GET", &usage, json!(null)).0, "ServiceUnavailableException");
     }
 
     #[test]

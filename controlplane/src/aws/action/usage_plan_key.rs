@@ -40,7 +40,7 @@ pub(super) fn add(state: &mut State, plan: &str, id: &str) -> Result<UsagePlanKe
         return Err(Exception::conflict(message));
     }
     check_one_plan_per_stage(state, plan, id, &stages)?;
-    let row = UsagePlanKey { id: id.to_owned(), kind: "API_KEY".to_owned(), remaining: None };
+    let row = UsagePlanKey { id: id.to_owned(), kind: "API_KEY".to_owned() };
     state.usage_plan_keys.put(key(plan, id), row.clone());
     Ok(row)
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ringway_core::model::{
-    self, ApiKeys, MethodThrottle, QuotaSettings, UnauthorizedCacheControl, UsagePlan,
+    self, ApiKeys, DEFAULT_PRIORITY, MethodThrottle, QuotaSettings, UnauthorizedCacheControl, UsagePlan,
 };
 
 use crate::aws::wire::{self, MethodSetting, ThrottleSettings};
 use crate::aws::{Settings, State};
 use crate::stage_settings::strategy;
 use crate::throttle::method_name;
-use crate::usage::{DEFAULT_PRIORITY, period_of};
+use crate::usage::period_of;
 
 /// The account's limits on AWS (tables.md §9.6).
 pub(crate) const AWS_THROTTLE: model::ThrottleSettings =

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use ringway_core::model::{self, UsagePlan};
+use ringway_core::model::{self, DEFAULT_PRIORITY, UsagePlan};
 
 use super::export::Exported;
 use crate::ApiFiles;
@@ -14,7 +14,7 @@ use crate::aws::table::key;
 use crate::aws::wire::{self, ApiKey, ApiStage, QuotaSettings, ThrottleSettings, UsagePlanKey};
 use crate::aws::{Serving, State};
 use crate::throttle::has_method;
-use crate::usage::{self, DEFAULT_PRIORITY, KeyEntry, PlanEntry, is_usage_id};
+use crate::usage::{self, KeyEntry, PlanEntry, is_usage_id};
 
 const PLANS_FILE: &str = "usage/plans.toml";
 const KEYS_FILE: &str = "keys.csv";
@@ -214,8 +214,7 @@ pub(super) fn write(state: &mut State, files: &ApiFiles, now: i64) -> Vec<String
         };
         state.api_keys.put(entry.id.as_str(), row);
         for plan in &entry.usage_plans {
-            let row =
-                UsagePlanKey { id: entry.id.clone(), kind: "API_KEY".to_owned(), ..UsagePlanKey::default() };
+            let row = UsagePlanKey { id: entry.id.clone(), kind: "API_KEY".to_owned() };
             state.usage_plan_keys.put(key(plan, &entry.id), row);
         }
     }

@@ -110,18 +110,6 @@ pub struct UsagePlanKey {
     /// `API_KEY`
     #[serde(rename = "type")]
     pub kind: String,
-    /// What UpdateUsage has left of the quota; shown as usage alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remaining: Option<Remaining>,
-}
-
-/// What is left of a quota, in the period of a day.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Remaining {
-    /// Requests.
-    pub requests: i64,
-    /// Since 1970.
-    pub day: i64,
 }
 
 /// A custom domain name.

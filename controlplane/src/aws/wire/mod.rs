@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 pub use access::{
     Account, ApiKey, ApiStage, BasePathMapping, ClientCertificate, DomainName, MutualTlsAuthentication,
-    QuotaSettings, Remaining, ThrottleSettings, UsagePlan, UsagePlanKey, VpcLink,
+    QuotaSettings, ThrottleSettings, UsagePlan, UsagePlanKey, VpcLink,
 };
 pub use api::{
     Authorizer, DocumentationPart, DocumentationPartLocation, DocumentationVersion, EndpointConfiguration,

@@ -22,12 +22,13 @@ struct FakeEnv {
     /// What is left of every quota; `None`: the ledger does not answer.
     quota: RefCell<Option<u32>>,
     now: Cell<u64>,
+    pressure: Cell<u8>,
 }
 
 impl FakeEnv {
     fn new(answer: Result<&'static str, GatewayError>) -> Self {
         let (limits, quota, now) = (CoreLimits::default(), RefCell::default(), Cell::default());
-        FakeEnv { answer, sent: RefCell::default(), limits, quota, now }
+        FakeEnv { answer, sent: RefCell::default(), limits, quota, now, pressure: Cell::default() }
     }
 }
 
@@ -56,6 +57,10 @@ impl Env for FakeEnv {
     async fn read_body(&self, exchange: &mut Exchange<'_>, _: u64) -> Result<Vec<u8>, GatewayError> {
         exchange.body_pending = false;
         Ok(exchange.bytes[exchange.head.len..].to_vec())
+    }
+
+    fn pressure(&self, _: &Exchange<'_>) -> u8 {
+        self.pressure.get()
     }
 
     fn limits(&self) -> Option<&CoreLimits> {

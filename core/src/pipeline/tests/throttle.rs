@@ -335,3 +335,20 @@ fn a_million_keys_change_one_at_a_time() {
             && after.usage.keys.find(value.as_bytes()).is_none()
     );
 }
+
+#[test]
+fn who_goes_last_is_shed_first() {
+    let mut with = configuration();
+    let of_priority = |id: &str, stage: &str, priority| UsagePlan { priority, ..plan(id, stage) }.into();
+    with.usage_plans = vec![of_priority("p0", "prod", 255), of_priority("p1", "dev", 10)];
+    let gateway = Gateway::new(&with);
+    let other = "key-of-twenty-bytes-5";
+    for (pressure, low, without, high) in
+        [(0, 200, 200, 200), (11, 503, 200, 200), (129, 503, 503, 200), (255, 503, 503, 200)]
+    {
+        gateway.env.pressure.set(pressure);
+        let statuses = [("/dev/keyed", VALUE), ("/dev/open", ""), ("/prod/keyed", other)]
+            .map(|(path, key)| gateway.call(path, key).0);
+        assert_eq!(statuses, [low, without, high], "{pressure}");
+    }
+}

@@ -78,6 +78,8 @@ pub(crate) struct Setup {
     pub(crate) apis: &'static [&'static str],
     /// Further arguments of `ringway serve`.
     pub(crate) arguments: Vec<String>,
+    /// Usage plans and API keys, if any.
+    pub(crate) usage: String,
 }
 
 impl Setup {
@@ -92,6 +94,7 @@ impl Setup {
             log_format: "json".into(),
             apis: &["api.toml"],
             arguments: Vec::new(),
+            usage: String::new(),
         }
     }
 
@@ -120,6 +123,12 @@ impl Setup {
     /// Serves no API files.
     pub(crate) fn no_files(mut self) -> Self {
         self.apis = &[];
+        self
+    }
+
+    /// Adds a file of usage plans and API keys.
+    pub(crate) fn usage(mut self, text: &str) -> Self {
+        self.usage = text.to_owned();
         self
     }
 
@@ -191,7 +200,11 @@ struct Running {
 impl Gateway {
     fn start(setup: Setup) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let Setup { driver, cores, document, stage, process, log_format, apis, arguments } = setup;
+        let Setup { driver, cores, document, stage, mut process, log_format, apis, arguments, usage } = setup;
+        if !usage.is_empty() {
+            fs::write(directory.path().join("usage.toml"), usage).unwrap();
+            process = format!("usage = [\"usage.toml\"]\n{process}");
+        }
         write_api(directory.path(), &document, &stage);
         let text = format!(
             "listen = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\ncores = {cores}\napis = {apis:?}\n{process}\n\

@@ -243,9 +243,8 @@ fn beside_load(
             "backend and load share their core with the control plane without priority (chrt is not permitted)"
         );
     }
-    let mut table = Table::new(&[
-        "run", "calls", "requests", "failed", "closed", "p50 us", "p99 us", "p99.9 us", "max us", "late us",
-    ]);
+    let columns = [&["run", "calls"], Answered::COLUMNS.as_slice(), &["late us"]].concat();
+    let mut table = Table::new(&columns);
     let (mut without, mut with, mut calls_made) = (Vec::new(), Vec::new(), 0);
     for pair in 0..pairs {
         for is_writing in [false, true] {
@@ -257,21 +256,9 @@ fn beside_load(
             });
             let (answered, calls) = load(site, gateway, large, offer, beside.as_ref())?;
             calls_made += calls;
-            if answered.failed + answered.closed > 0 {
-                println!("first failure: {}", answered.first_failure);
-            }
-            table.row([
-                if is_writing { "with calls" } else { "without" }.to_owned(),
-                calls.to_string(),
-                answered.sent.to_string(),
-                answered.failed.to_string(),
-                answered.closed.to_string(),
-                number(answered.p50),
-                number(answered.p99),
-                number(answered.p999),
-                number(answered.max),
-                number(answered.lateness_p99),
-            ]);
+            let first = [if is_writing { "with calls" } else { "without" }.to_owned(), calls.to_string()];
+            let lateness = number(answered.lateness_p99);
+            table.row(first.into_iter().chain(answered.cells()).chain([lateness]));
             if is_writing { &mut with } else { &mut without }.push(answered);
         }
         eprintln!("{} of {pairs} pairs", pair + 1);
