@@ -61,6 +61,10 @@ impl Env for SimulatedCore {
         Some(&self.0)
     }
 
+    fn caches(&self) -> bool {
+        false
+    }
+
     fn ask_for_quota(&self, _: QuotaRequest) -> bool {
         false
     }
