@@ -14,7 +14,7 @@ const STORED: &str = "\
 |---|---|
 | API keys, usage plans, quotas, `UpdateUsage` | nothing is counted; a method with `apiKeyRequired` is not deployed |
 | throttling of method settings, usage plans and the account | nothing is throttled |
-| `cacheClusterEnabled`, caching of method settings, `cacheKeyParameters` | every request reaches its integration; flushing does nothing |
+| `cacheDataEncrypted` | answers are cached in memory alone; `FlushStageAuthorizersCache` finds nothing to flush |
 | logging, metrics, tracing of method settings, `destinationArn` of access logs | Ringway's own logs and metrics; the log's format is used |
 | authorizers | a method that uses one is not deployed |
 | resource policies | an API whose policy denies anything is not deployed |

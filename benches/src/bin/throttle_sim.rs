@@ -5,6 +5,7 @@
 use std::pin::pin;
 use std::task::{Context, Waker};
 
+use ringway_core::cache::{Flights, Wait, Waited};
 use ringway_core::error::GatewayError;
 use ringway_core::http1::{HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request};
 use ringway_core::ids::IdSource;
@@ -61,8 +62,12 @@ impl Env for SimulatedCore {
         Some(&self.0)
     }
 
-    fn caches(&self) -> bool {
-        false
+    fn caches(&self) -> Option<&Flights> {
+        None
+    }
+
+    async fn wait(&self, _: Wait, _: u64) -> Result<(Waited, u64), GatewayError> {
+        Err(GatewayError::IntegrationTimeout)
     }
 
     fn ask_for_quota(&self, _: QuotaRequest) -> bool {

@@ -7,6 +7,7 @@ mod aws;
 mod bad_messages;
 mod bodies;
 mod cache;
+mod cache_beyond;
 mod command_line;
 mod demo;
 mod drain;

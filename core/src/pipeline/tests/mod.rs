@@ -1,6 +1,7 @@
 //! The pipeline against an integration that is a table, without a socket.
 
 mod cache;
+mod cache_beyond;
 mod explain;
 mod throttle;
 mod transform;

@@ -2,30 +2,29 @@
 //!
 //! What may be stored is decided by the stage, not by `Cache-Control`, `Set-Cookie` or `Vary` of the answer: as AWS does it.
 
+mod keep;
+mod key;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
 use super::transform::encode_trace_id;
-use super::{Env, Exchange, ResponseFraming, Route, Served, media_type, payload, percent, respond, values};
-use crate::cache::{CacheStatus, Entry, Found, Lead, NewAnswer, Outcome, Ticket, Turn, Wait, Waited};
+use super::{Env, Exchange, ResponseFraming, Route, Served, respond};
+use crate::cache::{CacheStatus, Entry, Found, Outcome, Turn, Wait, Waited};
 use crate::error::GatewayError;
 use crate::http1::{BodyLength, HeaderId, Method, encode};
-use crate::limits::{CACHE_KEY_BYTES_MAX, CACHE_TAGS_MAX, CACHED_BYTES_MAX};
-use crate::model::{HttpMethod, UnauthorizedCacheControl};
-use crate::snapshot::{CachePlan, IntegrationPlan, ParameterValue, Snapshot};
+use crate::limits::{CACHE_KEY_BYTES_MAX, CACHED_BYTES_MAX};
+use crate::model::UnauthorizedCacheControl;
+use crate::snapshot::{CachePlan, IntegrationPlan, Snapshot};
+use keep::{Keep, keep};
+use key::{cached_verb, encode_key, wants_new};
 
 /// What AWS adds to a cached answer whose client wanted another; its own text is not known (tables.md §9.5).
 const WARNING: &[u8] = b"199 - \"Cache-Control: max-age=0 is not authorized\"";
-/// Lines that every response has of its own. Those before the last of the gateway's own lines are not looked at.
-const OWN_LINES: [&[u8]; 5] =
-    [b"content-length", b"transfer-encoding", b"connection", b"age", b"x-amzn-trace-id"];
 /// After how many nanoseconds somebody else may ask anew where the one who did has failed.
 const REFRESH_AGAIN_NANOS: u64 = 1_000_000_000;
 /// Bytes of a body from which on it is sent from the cache itself: less are copied in a shorter time than they are counted.
 const SHARED_BODY_BYTES: usize = 4096;
-/// The last line of those that the gateway begins a response with.
-const LAST_OWN_LINE: &[u8] = b"\r\nx-amz-apigw-id: ";
-
 /// What the cache has had to do with a request.
 #[derive(Debug, Default)]
 pub struct CacheUse<'a> {
@@ -40,23 +39,6 @@ pub struct CacheUse<'a> {
     /// Whether nobody waits for the answer but the cache.
     is_refresh: bool,
     keep: Option<Box<Keep<'a>>>,
-}
-
-/// An answer that is to be kept.
-#[derive(Debug)]
-struct Keep<'a> {
-    plan: &'a CachePlan,
-    hash: u64,
-    ticket: Ticket,
-    key: Box<[u8]>,
-    lines: Vec<u8>,
-    age: u64,
-    tags: Vec<u16>,
-    body: Vec<u8>,
-    /// What answers where the integration fails.
-    stale: Option<Arc<Entry>>,
-    /// Others wait for it. Dropped with this, the next of them asks.
-    lead: Option<Lead>,
 }
 
 /// What came of looking.
@@ -318,95 +300,6 @@ pub async fn refresh<'a, E: Env>(env: &E, snapshot: &'a Snapshot, exchange: &mut
     exchange.cache.is_stored
 }
 
-/// The verb that the key has, where the request is one that is cached. HEAD is answered with what GET was where one method answers both.
-#[inline]
-fn cached_verb(plan: &CachePlan, exchange: &Exchange<'_>) -> Option<HttpMethod> {
-    match exchange.http_method? {
-        HttpMethod::Get => Some(HttpMethod::Get),
-        HttpMethod::Head if plan.only_get && exchange.head.method == Method::Head => Some(HttpMethod::Get),
-        // A method of its own; or an overridden verb: the client awaits a body, and gets an answer without.
-        HttpMethod::Head => None,
-        verb => (!plan.only_get).then_some(verb),
-    }
-}
-
-/// `Cache-Control: max-age=0`; no other directive has an effect (tables.md §9.5).
-fn wants_new(exchange: &Exchange<'_>) -> bool {
-    let bytes = exchange.bytes;
-    let fields = exchange.head.headers.iter().filter(|header| {
-        header.id == HeaderId::Other && header.name.of(bytes).eq_ignore_ascii_case(b"cache-control")
-    });
-    let mut directives = fields.flat_map(|header| header.value.of(bytes).split(|byte| *byte == b','));
-    directives.any(|directive| directive.trim_ascii().eq_ignore_ascii_case(b"max-age=0"))
-}
-
-/// Appends the key: what the plan has for all requests, the verb, what the client's headers make of the answer, and the parameters.
-///
-/// A parameter counts with all its values, and whatever its name's case or encoding: a request that a backend may take for another
-/// must not share its entry.
-fn encode_key(
-    route: &Route<'_>,
-    plan: &CachePlan,
-    verb: HttpMethod,
-    exchange: &Exchange<'_>,
-    out: &mut Vec<u8>,
-) {
-    out.extend_from_slice(&plan.prefix);
-    out.push(verb as u8);
-    out.push(match route.stage.payload.minimum_compression_size {
-        Some(_) => {
-            exchange.header(b"accept-encoding").and_then(payload::preferred_coding).map_or(0, |c| c as u8 + 1)
-        }
-        None => 0,
-    });
-    if !plan.media_types.is_empty() {
-        let accepted = media_type::accepted(exchange);
-        let mut types = plan.media_types.iter();
-        let chosen = types.position(|known| known.as_bytes().eq_ignore_ascii_case(accepted));
-        out.push(chosen.map_or(u8::MAX, |index| index.min(254) as u8));
-        out.push(media_type::is_binary(&route.stage.payload.binary_media_types, accepted).into());
-    }
-    for parameter in &plan.parameters {
-        encode_parameter(parameter, exchange, out);
-        out.push(b'.');
-    }
-}
-
-fn encode_parameter(parameter: &ParameterValue, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
-    let bytes = exchange.bytes;
-    match parameter {
-        ParameterValue::Query(name) | ParameterValue::MultiValueQuery(name) => {
-            for (key, value) in exchange.query_parameters() {
-                if key == &**name || percent::decode(key, true).as_bytes() == &**name {
-                    encode_value(value, out);
-                }
-            }
-        }
-        ParameterValue::Header(name) | ParameterValue::MultiValueHeader(name) => {
-            for header in &exchange.head.headers {
-                if header.name.of(bytes).eq_ignore_ascii_case(name) {
-                    encode_value(header.value.of(bytes), out);
-                }
-            }
-        }
-        ParameterValue::Path(index) => {
-            encode_value(exchange.parameters.get(*index, exchange.path()), out);
-        }
-        other => {
-            let mut text = Vec::new();
-            values::plain(other, exchange, &mut text);
-            encode_value(&text, out);
-        }
-    }
-}
-
-/// With its length, so that no two lists of values look the same.
-fn encode_value(value: &[u8], out: &mut Vec<u8>) {
-    out.push(b'=');
-    out.extend_from_slice(&(value.len() as u32).to_ne_bytes());
-    out.extend_from_slice(value);
-}
-
 /// An entry that answers.
 enum Kept {
     Found(Found),
@@ -460,138 +353,4 @@ fn encode_hit<E: Env>(
         Kept::Found(entry) => entry.keep(),
         Kept::Held(entry) => entry,
     })
-}
-
-/// Keeps an answer that is all here; of one that is left to stream, what is needed later.
-#[cold]
-fn keep<L>(route: &Route<'_>, exchange: &mut Exchange<'_>, served: &Served<L>) {
-    let Some(mut keep) = exchange.cache.keep.take() else { return };
-    if exchange.cache.status == CacheStatus::Bypass {
-        // The integration has answered: whatever comes of it, the answer that was not wanted any more is not given again.
-        keep.plan.cache.remove(keep.ticket, &keep.key);
-    }
-    if exchange.status >= 500 && keep.plan.lifetime(exchange.status).is_none() {
-        // As if there was none: who waits asks next.
-        return;
-    }
-    let Some(body) = keep.begins(route, exchange) else {
-        keep.give_up();
-        return;
-    };
-    match (served, exchange.framing) {
-        (Served::Complete | Served::Kept(_), _) | (_, ResponseFraming::Complete) => {
-            exchange.cache.is_stored = keep.store(exchange.status, &exchange.out[body..]);
-        }
-        (Served::Streaming(_), framing) => {
-            let length = if let ResponseFraming::Length(length) = framing { length } else { 0 };
-            keep.body.reserve_exact(length as usize);
-            exchange.cache.keep = Some(keep);
-        }
-    }
-}
-
-impl Keep<'_> {
-    /// Of the cache, for who waits for its answers.
-    fn address(&self) -> usize {
-        Arc::as_ptr(&self.plan.cache).addr()
-    }
-
-    /// Whether an answer is one that is kept, as far as its head tells; where its body begins in what is encoded.
-    fn begins(&mut self, route: &Route<'_>, exchange: &Exchange<'_>) -> Option<usize> {
-        // A body that ends where its connection does may have been cut (RFC 9112 §8).
-        let may_be_cut = !matches!(route.plan.integration, IntegrationPlan::Mock(_))
-            && exchange.answer.body == BodyLength::UntilClose;
-        let is_too_long = |length: u64| length > CACHED_BYTES_MAX as u64;
-        let is_long = match exchange.framing {
-            ResponseFraming::Length(length) => is_too_long(length),
-            _ => is_too_long(exchange.body_bytes),
-        };
-        if may_be_cut || is_long || self.plan.lifetime(exchange.status).is_none() {
-            return None;
-        }
-        self.take_lines(&exchange.out)
-    }
-
-    /// The answer is not kept, and everybody has to ask for themselves.
-    fn give_up(self: Box<Self>) {
-        if let Some(lead) = self.lead {
-            lead.finish(Outcome::NotKept);
-        }
-    }
-
-    /// Takes what is the same for every response from an encoded head; returns where it ends.
-    fn take_lines(&mut self, out: &[u8]) -> Option<usize> {
-        let head = memchr::memmem::find(out, b"\r\n\r\n")? + 2;
-        let own = memchr::memmem::find(&out[..head], LAST_OWN_LINE)? + LAST_OWN_LINE.len();
-        let mut rest = &out[own + memchr::memchr(b'\n', &out[own..head])? + 1..head];
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at(end + 1);
-            rest = after;
-            let (name, value) = line.split_at(memchr::memchr(b':', line)?);
-            if self.plan.tags && !self.take_tags(name, &value[1..]) {
-                return None;
-            }
-            if name.eq_ignore_ascii_case(b"age") {
-                let value = std::str::from_utf8(value[1..].trim_ascii()).ok();
-                self.age = value.and_then(|value| value.parse::<u32>().ok()).unwrap_or(0).into();
-            }
-            if !OWN_LINES.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-                self.lines.extend_from_slice(line);
-            }
-        }
-        Some(head + 2)
-    }
-
-    /// Notes the tags of a header line, if that is what it has. False: they are more than an entry may have.
-    fn take_tags(&mut self, name: &[u8], value: &[u8]) -> bool {
-        let is_separator: fn(&u8) -> bool = match () {
-            () if name.eq_ignore_ascii_case(b"cache-tag") => |byte| *byte == b',',
-            () if name.eq_ignore_ascii_case(b"surrogate-key") => |byte| *byte == b' ',
-            () => return true,
-        };
-        let tags = value.split(is_separator).map(<[u8]>::trim_ascii).filter(|tag| !tag.is_empty());
-        for tag in tags {
-            let slot = self.plan.cache.tag_slot(tag);
-            if !self.tags.contains(&slot) {
-                self.tags.push(slot);
-            }
-        }
-        self.tags.len() <= CACHE_TAGS_MAX
-    }
-
-    fn store(self, status: u16, body: &[u8]) -> bool {
-        let Keep { plan, ticket, key, lines, age, tags, lead, .. } = self;
-        let answer = NewAnswer { status, lines: &lines, body, age: age * 1_000_000_000, tags: &tags };
-        let lifetime = plan.lifetime(status);
-        let is_stored = lifetime.is_some_and(|lifetime| plan.cache.insert(ticket, &key, &answer, lifetime));
-        if let Some(lead) = lead {
-            lead.finish(if is_stored { Outcome::Kept } else { Outcome::NotKept });
-        }
-        is_stored
-    }
-}
-
-impl Exchange<'_> {
-    /// Notes bytes of the body of an answer that is streamed, if it is to be kept.
-    #[inline]
-    pub fn keep_bytes(&mut self, bytes: &[u8]) {
-        if let Some(keep) = &mut self.cache.keep {
-            if keep.body.len() + bytes.len() > CACHED_BYTES_MAX {
-                if let Some(keep) = self.cache.keep.take() {
-                    keep.give_up();
-                }
-            } else {
-                keep.body.extend_from_slice(bytes);
-            }
-        }
-    }
-
-    /// Keeps the answer whose bytes were noted: it has come to its proper end.
-    #[inline]
-    pub fn keep_answer(&mut self) {
-        if let Some(mut keep) = self.cache.keep.take() {
-            let body = std::mem::take(&mut keep.body);
-            self.cache.is_stored = keep.store(self.status, &body);
-        }
-    }
 }
