@@ -1,5 +1,6 @@
-//! The table of `cargo xtask verify cache`: hits of the cache's own table on two threads, beside those of one LRU of the same bytes that sees
-//! the same requests. Prints a JSON line for each trace.
+//! The table of `cargo xtask verify cache`: hits of the cache's own table on two threads, beside those of one LRU of the same bytes that
+//! sees the same requests. Prints a JSON line for each trace; or, with `REQUESTS RANKS EXPONENT ENTRIES`, one trace and the hits of an LRU
+//! of that many entries, for the gateway to be asked.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -14,6 +15,13 @@ const REQUESTS: usize = 1_000_000;
 const HOUR: u64 = 3_600_000_000_000;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [requests, ranks, exponent, entries] = arguments.as_slice() {
+        let number = |text: &str| text.parse::<u64>().expect("a number");
+        let exponent = exponent.parse().expect("a number");
+        trace(number(requests) as usize, number(ranks) as u32, exponent, number(entries));
+        return;
+    }
     for exponent in [0.7, 0.8, 0.9, 1.0, 1.2] {
         for share in [5, 20, 100] {
             for mixed in [false, true] {
@@ -23,9 +31,16 @@ fn main() {
     }
 }
 
+fn trace(requests: usize, ranks: u32, exponent: f64, entries: u64) {
+    let trace = zipf(requests, ranks, exponent, 7);
+    let mut lru = Lru::new(entries);
+    let hits = trace.iter().filter(|rank| lru.get(**rank, 1)).count();
+    println!("{}", serde_json::json!({"ranks": trace, "lruHits": hits}));
+}
+
 /// Bytes of the body of a key: all the same, or from 100 bytes to 16 KiB.
 fn body_len(rank: u32, mixed: bool) -> usize {
-    if mixed { 100 << (rank.wrapping_mul(0x9E37_79B9) >> 24) % 8 } else { 1024 }
+    if mixed { 100 << ((rank.wrapping_mul(0x9E37_79B9) >> 24) % 8) } else { 1024 }
 }
 
 fn line(exponent: f64, share: u64, mixed: bool) {

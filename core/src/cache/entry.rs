@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Bytes that an entry is counted with beside its key, header lines and body: itself and what its allocations cost.
-pub const ENTRY_OVERHEAD_BYTES: u64 = 256;
-
 const SECOND: u64 = 1_000_000_000;
 
 /// An answer to be kept.
@@ -80,6 +77,14 @@ impl Drop for Room {
     }
 }
 
+/// Bytes of the counts of an `Arc`.
+const COUNTS: usize = 16;
+
+/// What the allocator takes for so many bytes: its classes are four for each power of two (mimalloc).
+fn allocated(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(16)) }
+}
+
 /// Which question an entry answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'k> {
@@ -110,8 +115,9 @@ impl Entry {
 
     /// Bytes that such an entry is counted with.
     pub(super) fn size_of(key: &[u8], answer: &NewAnswer<'_>) -> u64 {
-        ENTRY_OVERHEAD_BYTES
-            + (key.len() + answer.lines.len() + answer.body.len() + size_of_val(answer.tags)) as u64
+        let head = key.len() + answer.lines.len();
+        let of_entry = allocated(size_of::<Entry>() + COUNTS) + allocated(size_of_val(answer.tags));
+        (of_entry + allocated(head) + allocated(answer.body.len() + COUNTS)) as u64
     }
 
     /// Status of the answer.
@@ -227,5 +233,20 @@ impl Entry {
     /// Whether it was wanted since the last time that this was asked.
     pub(super) fn take_reference(&self) -> bool {
         self.referenced.load(Ordering::Relaxed) && self.referenced.swap(false, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allocations_are_counted_by_their_classes() {
+        let classes =
+            [(0, 0), (1, 16), (16, 16), (17, 32), (100, 112), (1_024, 1_024), (1_025, 1_280), (1_040, 1_280)];
+        for (bytes, taken) in classes {
+            assert_eq!(allocated(bytes), taken, "{bytes}");
+        }
+        assert_eq!(allocated(1_048_592), 1_310_720);
     }
 }

@@ -6,7 +6,7 @@ mod status;
 mod table;
 mod warm;
 
-pub use entry::{ENTRY_OVERHEAD_BYTES, Entry, Lifetime, NewAnswer};
+pub use entry::{Entry, Lifetime, NewAnswer};
 pub use flight::{Flights, Lead, Outcome, Turn, Wait, Waited};
 pub use status::CacheStatus;
 pub use table::{Cache, Found, Ticket};

@@ -25,10 +25,9 @@ const LARGEST_SHARE: u64 = 4;
 
 /// The answers of a stage, for all cores.
 ///
-/// What it holds is bounded by its budget: the table, and each entry with its key, header lines and body and
-/// [`ENTRY_OVERHEAD_BYTES`](super::ENTRY_OVERHEAD_BYTES), from before it is made until the last reader lets go of it. Beyond the budget
-/// there are 64 KiB for tags and keys that were asked for anew, and what the allocator rounds up and keeps (mimalloc: at most an eighth of
-/// an entry, and its pages).
+/// What it holds is bounded by its budget: the table, and each entry with all its allocations as the allocator makes them, from before it
+/// is made until the last reader lets go of it. Beyond the budget there are 64 KiB for tags and keys that were asked for anew, and pages
+/// that the allocator keeps for later.
 ///
 /// A reader takes no lock and writes nothing that is shared, but a flag of an entry that is not set yet. One that stores exchanges
 /// pointers, and none waits for another. Recency is the second chance of a clock hand.
