@@ -10,6 +10,7 @@ pub mod api_file;
 mod api_keys_csv;
 pub mod aws;
 mod body;
+mod cache_settings;
 mod cursor;
 pub mod diff;
 mod document;

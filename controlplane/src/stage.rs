@@ -12,7 +12,7 @@ use crate::body::Body;
 use crate::cursor::Cursor;
 use crate::issue::quoted;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "stageName",
     "body",
     "variables",
@@ -23,6 +23,7 @@ const KEYS: [&str; 10] = [
     "methodSettings",
     "cacheClusterEnabled",
     "cacheClusterSize",
+    "cache",
 ];
 /// Properties of a Stage (tables.md §9.2) that are not built.
 const NOT_BUILT: [&str; 5] =

@@ -58,6 +58,7 @@ impl<'a> ApiReader<'_, '_, 'a> {
     /// Reads the settings into a stage that has its deployments.
     pub(crate) fn stage_settings(&mut self, cursor: &Cursor<'a>, stage: &mut Stage) {
         stage.cache_bytes = self.cache(cursor);
+        self.cache_settings(cursor, stage);
         let Some(settings) = cursor.get("methodSettings") else { return };
         for (key, member) in self.issues.mapping(&settings).unwrap_or_default() {
             let method = match key {

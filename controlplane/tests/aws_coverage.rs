@@ -13,7 +13,7 @@ const STORED: &str = "\
 | what | until then |
 |---|---|
 | `apiKeySource` `AUTHORIZER` | a method with `apiKeyRequired` of such an API is not deployed |
-| `cacheClusterEnabled`, caching of method settings, `cacheKeyParameters` | every request reaches its integration; flushing does nothing |
+| `cacheDataEncrypted` | answers are cached in memory alone; `FlushStageAuthorizersCache` finds nothing to flush |
 | logging, metrics, tracing of method settings, `destinationArn` of access logs | Ringway's own logs and metrics; the log's format is used |
 | authorizers | a method that uses one is not deployed |
 | resource policies | an API whose policy denies anything is not deployed |

@@ -11,8 +11,8 @@ use corpus::round_trips;
 use ringway_controlplane::openapi::{Account, ImportOptions, Imported, import};
 use ringway_controlplane::{Beside, Issue, Loader, api_file, load_with, process};
 use ringway_core::model::{
-    HttpMethod, Integration, IntegrationResponse, IntegrationType, Method, MethodSetting, MethodSettings,
-    ParameterSource, ParameterTarget, RequestParameter, ResponseParameter, ResponseSource,
+    CacheSettings, HttpMethod, Integration, IntegrationResponse, IntegrationType, Method, MethodSetting,
+    MethodSettings, ParameterSource, ParameterTarget, RequestParameter, ResponseParameter, ResponseSource,
     ResponseValidation, ThrottleSettings, UnauthorizedCacheControl,
 };
 use ringway_core::snapshot::{CompileSettings, Registry, compile};
@@ -278,19 +278,32 @@ fn a_stage_has_settings_and_a_cache() {
     let api = "restApiId = \"a\"\nbody = \"a.yaml\"\n\
                [[stages]]\nstageName = \"s\"\nvariables = { backend = \"h:1\" }\n\
                cacheClusterEnabled = true\ncacheClusterSize = 1.6\n\
+               cache = { collapse = true, staleIfErrorSeconds = 9, statusTtlSeconds = { 404 = 5, 200 = 0 }, warmFile = \"w\" }\n\
                [stages.methodSettings.\"*/*\"]\nthrottlingRateLimit = 1.5\nthrottlingBurstLimit = 3\n\
                cacheDataEncrypted = true\nconcurrencyLimit = 4\n\
                [stages.methodSettings.\"/pets/{petId}/GET\"]\ncachingEnabled = true\ncacheTtlInSeconds = 0\n\
                requireAuthorizationForCacheControl = false\nunauthorizedCacheControlHeaderStrategy = \"FAIL_WITH_403\"\n\
                [[stages]]\nstageName = \"t\"\nvariables = { backend = \"h:1\" }\ncacheClusterEnabled = true\n\
+               cache = { bytes = 65536, tags = true, staleWhileRevalidateSeconds = 604800 }\n\
                [[stages]]\nstageName = \"u\"\nvariables = { backend = \"h:1\" }\ncacheClusterEnabled = false\n\
                cacheClusterSize = \"237\"\n";
     let loaded = load_api(api, &[("a.yaml", YAML)]).unwrap();
     let [first, second, third] = loaded.configuration.apis[0].stages.as_slice() else { panic!() };
     assert_eq!(
         [first.cache_bytes, second.cache_bytes, third.cache_bytes],
-        [Some(1_717_986_918), Some(512 << 20), None]
+        [Some(1_717_986_918), Some(65_536), None]
     );
+    let cache = CacheSettings {
+        collapse: true,
+        stale_if_error_seconds: 9,
+        status_ttl_seconds: [(200, 0), (404, 5)].into(),
+        warm_file: Some("etc/w".into()),
+        ..CacheSettings::default()
+    };
+    assert_eq!(first.cache, cache);
+    let cache =
+        CacheSettings { tags: true, stale_while_revalidate_seconds: 604_800, ..CacheSettings::default() };
+    assert_eq!((&second.cache, &third.cache), (&cache, &CacheSettings::default()));
     let all = MethodSettings {
         throttle: Some(ThrottleSettings { rate_limit: 1.5, burst_limit: 3 }),
         concurrency_limit: Some(4),

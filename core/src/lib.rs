@@ -3,6 +3,7 @@
 //! Nothing here touches a socket, a clock, a thread, a file or a random source: time and randomness are arguments.
 #![forbid(unsafe_code)]
 
+pub mod cache;
 pub mod calendar;
 pub mod error;
 pub mod http1;

@@ -46,6 +46,9 @@ pub const API_KEY_BYTES_MAX: usize = 128;
 /// Nanoseconds that a request waits for a part of its quota to be made durable. Longer: 503. Ours: a disk answers in milliseconds.
 pub const QUOTA_WAIT_NANOS_MAX: u64 = 2_000_000_000;
 
+/// Bytes of a body that is cached (AWS: 1,048,576; tables.md §9.5). A larger one passes and is not cached.
+pub const CACHED_BODY_BYTES_MAX: u64 = 1_048_576;
+
 /// Bytes of a host name (RFC 1035 §2.3.4). A longer `Host` matches only the domain `*`.
 pub const HOST_BYTES_MAX: usize = 255;
 
@@ -152,3 +155,16 @@ pub const EXPLAINED_SECONDS_MAX: u32 = 600;
 /// Stages whose live requests are explained, or were and still have their logs. More: the logs of the oldest finished one go; where
 /// none is finished, refused. Ours: it bounds memory to 32 MB.
 pub const EXPLAINED_STAGES_MAX: usize = 16;
+
+/// Bytes of the body of an answer that is cached (AWS: 1,048,576). Larger: it passes and is not kept.
+pub const CACHED_BYTES_MAX: usize = 1_048_576;
+
+/// Bytes of a cache key. Longer: the request is served as if its method were not cached. Ours: it bounds what an entry takes beside its
+/// answer.
+pub const CACHE_KEY_BYTES_MAX: usize = 6 * 1024;
+
+/// Answers that a core asks for anew while those that are too old are given. More: it is not done, and a later request tries. Ours.
+pub const REFRESHES_MAX: usize = 256;
+
+/// Tags of an answer. More: it passes and is not kept, because it could not be purged. Ours: each one is compared on every hit.
+pub const CACHE_TAGS_MAX: usize = 32;

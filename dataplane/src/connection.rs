@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 
+use ringway_core::cache::Entry;
 use ringway_core::http1::ProtocolError;
 use ringway_core::pipeline::{self, Exchange, Served};
 use ringway_ring::buf::{Buf, SMALL};
@@ -18,6 +19,7 @@ use crate::explain;
 use crate::gather::Share;
 use crate::head::{NoHead, read_head};
 use crate::record::{self, CLIENT_CLOSED_REQUEST, Times};
+use crate::refresh;
 use crate::relay::{Relayed, relay};
 use crate::request_body::RequestBody;
 
@@ -148,7 +150,7 @@ impl<R: Runtime> Connection<R> {
         let env = ExchangeEnv {
             core,
             adopted: &adopted,
-            client: &self.stream,
+            client: Some(&self.stream),
             timer: &self.slot.timer,
             body: RefCell::new(Some(body)),
             lease: RefCell::new(None),
@@ -175,6 +177,7 @@ impl<R: Runtime> Connection<R> {
         let relayed = match explain::claim(&env, &mut exchange) {
             None => match pipeline::serve(&env, &adopted.snapshot, &mut exchange).await {
                 Served::Complete => Relayed::Encoded,
+                Served::Kept(entry) => Relayed::Kept(entry),
                 Served::Streaming(answer) => relay(&env, &mut exchange, answer).await,
             },
             // Boxed: nobody else's request should be as large as this.
@@ -184,6 +187,9 @@ impl<R: Runtime> Connection<R> {
             exchange.status = CLIENT_CLOSED_REQUEST;
         }
         record::finish(&env, &exchange, Times { started, ended: core.runtime.now() });
+        if exchange.cache.is_to_refresh {
+            refresh::start(&self.core, &adopted, &exchange);
+        }
         drop(Buf::from(std::mem::take(&mut exchange.integration_request)));
         let out = Buf::from(std::mem::take(&mut exchange.out));
         let close = exchange.close || core.draining.get();
@@ -203,6 +209,11 @@ impl<R: Runtime> Connection<R> {
                 },
             },
             Relayed::Sent => Next::Input(rest(&env, &input, after_body)),
+            Relayed::Kept(entry) => match self.send_kept(out, &entry).await {
+                false => Next::Close,
+                true if close => self.close_after(Buf::default(), env.discard_upload()).await,
+                true => Next::Input(rest(&env, &input, after_body)),
+            },
         }
     }
 
@@ -227,6 +238,14 @@ impl<R: Runtime> Connection<R> {
         let core = &*self.core;
         self.slot.timer.arm(core.runtime.now() + core.settings.idle_timeout_nanos);
         matches!(self.slot.timer.guard(self.stream.send(out)).await, Ok(Ok(())))
+    }
+
+    /// Sends an answer whose body is in the cache. False: the client does not take it.
+    async fn send_kept(&self, head: Buf, entry: &Entry) -> bool {
+        let core = &*self.core;
+        self.slot.timer.arm(core.runtime.now() + core.settings.idle_timeout_nanos);
+        let sent = self.stream.send_both(head, Buf::shared(entry.shared_body()));
+        matches!(self.slot.timer.guard(sent).await, Ok(Ok(())))
     }
 
     /// Sends a last answer and closes so that the client can read it: what it still sends is read for a while, because closing with

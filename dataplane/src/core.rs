@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam::channel::Sender;
+use ringway_core::cache::Flights;
 use ringway_core::http1::{HeadLimits, RequestHead, ResponseHead, Scan};
 use ringway_core::ids::{IdSource, RequestId};
 use ringway_core::limit::{CoreLimits, QuotaRequest};
@@ -90,6 +91,10 @@ pub(crate) struct Core<R: Runtime> {
     pub(crate) explanations: Arc<Explanations>,
     /// What it holds of throttles.
     pub(crate) limits: CoreLimits,
+    /// What of caches is being asked for.
+    pub(crate) flights: Flights,
+    /// Answers that are being asked for anew with nobody waiting; at most `REFRESHES_MAX`.
+    pub(crate) refreshes: Cell<usize>,
     pub(crate) quota_requests: Option<Sender<QuotaRequest>>,
     pub(crate) queue: Queue,
     publisher: Arc<Publisher>,
@@ -184,6 +189,8 @@ impl<R: Runtime> Core<R> {
             log: RefCell::new(host.log),
             explanations: host.explanations,
             limits: CoreLimits::default(),
+            flights: Flights::default(),
+            refreshes: Cell::new(0),
             quota_requests: host.quota_requests,
             queue: Queue::default(),
             publisher: host.publisher,

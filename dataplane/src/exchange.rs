@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
+use ringway_core::cache::{Flights, Wait, Waited};
 use ringway_core::error::{GatewayError, IntegrationFault};
 use ringway_core::http1::{HeadLimits, HeaderId, Method, Parsed, Scan, Version, encode, parse_response};
 use ringway_core::limit::{CoreLimits, QuotaRequest};
@@ -37,7 +38,8 @@ pub(crate) struct Upload<'a, R: Runtime> {
 pub(crate) struct ExchangeEnv<'a, R: Runtime> {
     pub(crate) core: &'a Core<R>,
     pub(crate) adopted: &'a Adopted<R>,
-    pub(crate) client: &'a R::Stream,
+    /// `None`: nobody waits for the answer but a cache; there is no body then, and nothing is sent.
+    pub(crate) client: Option<&'a R::Stream>,
     pub(crate) timer: &'a Timer,
     /// The request body; taken by the upload.
     pub(crate) body: RefCell<Option<RequestBody>>,
@@ -87,6 +89,30 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
         Some(&self.core.limits)
     }
 
+    #[inline]
+    fn caches(&self) -> Option<&Flights> {
+        Some(&self.core.flights)
+    }
+
+    async fn wait(&self, wait: Wait, until: u64) -> Result<(Waited, u64), GatewayError> {
+        let runtime = &self.core.runtime;
+        let waited = {
+            let wait = pin!(wait);
+            watch(self.timer, runtime.now(), until, self.client, || true, wait).await
+        };
+        match waited {
+            Ok(waited) => Ok((waited, runtime.arrival())),
+            Err(Cut::Timeout) => {
+                self.core.counters.timeouts.add(1);
+                Err(GatewayError::IntegrationTimeout)
+            }
+            Err(Cut::ClientLeft) => {
+                self.client_left.set(true);
+                Err(GatewayError::IntegrationFailure(IntegrationFault::Reset))
+            }
+        }
+    }
+
     fn ask_for_quota(&self, request: QuotaRequest) -> bool {
         self.core.quota_requests.as_ref().is_some_and(|requests| requests.try_send(request).is_ok())
     }
@@ -132,6 +158,11 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
 }
 
 impl<'a, R: Runtime> ExchangeEnv<'a, R> {
+    /// The client of an exchange that has one.
+    pub(crate) fn client(&self) -> &'a R::Stream {
+        self.client.expect("what has a body, and what is relayed, has a client")
+    }
+
     fn body_is_done(&self) -> bool {
         self.body.borrow().as_ref().is_none_or(RequestBody::is_done)
     }
@@ -196,7 +227,7 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
             return Err(GatewayError::IntegrationFailure(IntegrationFault::Reset));
         }
         let upstream = Rc::new(RefCell::new(Some(lease.stream().clone())));
-        let sending = Box::pin(upload(self.client, upstream.clone(), first, body));
+        let sending = Box::pin(upload(self.client(), upstream.clone(), first, body));
         *self.upload.borrow_mut() = Some(Upload { sending, upstream });
         let mut receive = Box::pin(lease.stream().recv(SMALL));
         std::future::poll_fn(|cx| {
@@ -330,8 +361,9 @@ impl<'a, R: Runtime> ExchangeEnv<'a, R> {
     }
 
     pub(crate) async fn send_interim(&self, bytes: Buf) -> bool {
+        let Some(client) = self.client else { return true };
         self.torn.set(true);
-        let sent = self.client.send(bytes).await.is_ok();
+        let sent = client.send(bytes).await.is_ok();
         self.torn.set(false);
         sent
     }

@@ -37,6 +37,7 @@ pub(crate) async fn serve<'a, R: Runtime>(
     *env.log.borrow_mut() = Some(log.clone());
     let relayed = match pipeline::serve_explained(env, snapshot, exchange, &log).await {
         Served::Complete => Relayed::Encoded,
+        Served::Kept(entry) => Relayed::Kept(entry),
         Served::Streaming(answer) => relay(env, exchange, answer).await,
     };
     note_ending(env, &relayed, &log);

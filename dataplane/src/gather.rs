@@ -82,7 +82,7 @@ async fn receive_body<R: Runtime>(
 ) -> Result<Buf, GatewayError> {
     let mut capacity = SMALL;
     loop {
-        let mut input = match env.client.recv(capacity).await {
+        let mut input = match env.client().recv(capacity).await {
             Ok(input) if !input.is_empty() => input,
             _ => {
                 env.client_left.set(true);

@@ -17,6 +17,7 @@ pub mod log;
 mod planted;
 mod queue;
 mod record;
+mod refresh;
 mod relay;
 mod request_body;
 mod settings;

@@ -105,6 +105,7 @@ mod tests {
             domain_name: b"",
             account_id: "",
             api_key_id: None,
+            cache_status: "-",
             error_message: None,
             error_response_type: None,
             validation_error: None,

@@ -1,8 +1,9 @@
 //! What an exchange leaves behind: counters, histograms, a line in the access log.
 
+use ringway_core::cache::CacheStatus;
 use ringway_core::error::GatewayError;
 use ringway_core::http1::{HeaderId, Version};
-use ringway_core::pipeline::Exchange;
+use ringway_core::pipeline::{CacheUse, Exchange};
 use ringway_core::snapshot::Snapshot;
 use ringway_core::snapshot::host_map::without_port;
 use ringway_core::telemetry::access_log::LogRecord;
@@ -30,6 +31,9 @@ pub(crate) fn finish<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'
     if exchange.response_is_invalid {
         env.core.counters.invalid_responses.add(1);
     }
+    if exchange.cache.status != CacheStatus::Off {
+        cached(&env.core.counters, &exchange.cache);
+    }
     if let Some(error) = exchange.error {
         refused(&env.core.counters, error);
     }
@@ -39,6 +43,23 @@ pub(crate) fn finish<R: Runtime>(env: &ExchangeEnv<'_, R>, exchange: &Exchange<'
     }
     #[cfg(feature = "planted-slowdown")]
     crate::planted::slow_down();
+}
+
+/// Counts what a cache has done.
+fn cached(counters: &CoreCounters, cache: &CacheUse<'_>) {
+    match cache.status {
+        CacheStatus::Off => {}
+        CacheStatus::Hit => counters.cache_hits.add(1),
+        CacheStatus::Stale => counters.cache_stale.add(1),
+        CacheStatus::Miss | CacheStatus::Expired => counters.cache_misses.add(1),
+        CacheStatus::Bypass => counters.cache_bypasses.add(1),
+    }
+    if cache.is_stored {
+        counters.cache_stores.add(1);
+    }
+    if cache.has_waited {
+        counters.cache_waits.add(1);
+    }
 }
 
 /// Counts what limits have refused.
@@ -126,6 +147,7 @@ fn log<R: Runtime>(
         domain_name: without_port(exchange.host()),
         account_id: &snapshot.account_id,
         api_key_id: exchange.api_key.map(|key| &*key.id),
+        cache_status: exchange.cache.status.as_str(),
         error_message: response.map(|_| exchange.error_message()),
         validation_error: exchange.error_detail.as_ref().map(|detail| &*detail.validation_error_string),
         is_canary: stage.is_some_and(|stage| stage.is_canary),

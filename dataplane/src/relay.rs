@@ -2,8 +2,10 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
+use ringway_core::cache::Entry;
 use ringway_core::http1::{BodyDecoder, BodyError, BodyLength, encode};
 use ringway_core::pipeline::{Exchange, ResponseFraming};
 use ringway_ring::buf::{Buf, LARGE, SMALL};
@@ -17,6 +19,8 @@ use crate::watch::{Cut, watch};
 pub(crate) enum Relayed {
     /// It is complete in `exchange.out` and not sent yet.
     Encoded,
+    /// Its head is in `exchange.out`, its body in the cache, and neither is sent yet.
+    Kept(Arc<Entry>),
     /// It was sent whole.
     Sent,
     /// It was cut: the connection has to be closed.
@@ -41,6 +45,7 @@ pub(crate) async fn relay<R: Runtime>(
     if exchange.out.len() + bytes.len() - head_len + 64 <= SMALL {
         match append(exchange, &mut decoder, &bytes[head_len..]) {
             Ok(consumed) if decoder.is_done() => {
+                exchange.keep_answer();
                 release(env, exchange, consumed == bytes.len() - head_len);
                 return Relayed::Encoded;
             }
@@ -61,6 +66,7 @@ fn append(exchange: &mut Exchange<'_>, decoder: &mut BodyDecoder, input: &[u8]) 
     while at < input.len() && !decoder.is_done() {
         let piece = decoder.decode(&input[at..])?;
         let data = &input[at..][piece.data];
+        exchange.keep_bytes(data);
         if chunked && !data.is_empty() {
             encode::chunk_head(data.len(), &mut exchange.out);
             exchange.out.extend_from_slice(data);
@@ -115,6 +121,7 @@ async fn relay_rest<R: Runtime>(
     env.answered.set(env.core.runtime.now());
     match outcome {
         Ok(Ok(clean)) => {
+            exchange.keep_answer();
             release(env, exchange, clean);
             Relayed::Sent
         }
@@ -157,7 +164,7 @@ async fn pump<R: Runtime>(
         if input.is_empty() {
             decoder.end_of_stream().map_err(drop)?;
             if exchange.framing == ResponseFraming::Chunked {
-                env.client.send(Buf::copy_of(encode::LAST_CHUNK)).await.map_err(drop)?;
+                env.client().send(Buf::copy_of(encode::LAST_CHUNK)).await.map_err(drop)?;
             }
             return Ok(false);
         }
@@ -184,7 +191,7 @@ async fn send_reframed<R: Runtime>(
     drop(input);
     let out = std::mem::take(&mut exchange.out);
     if !out.is_empty() {
-        env.client.send(Buf::from(out)).await.map_err(drop)?;
+        env.client().send(Buf::from(out)).await.map_err(drop)?;
     }
     Ok(consumed)
 }
@@ -200,6 +207,7 @@ async fn send_plain<R: Runtime>(
         let piece = decoder.decode(&input).map_err(drop)?;
         consumed = piece.consumed;
         exchange.body_bytes += piece.data.len() as u64;
+        exchange.keep_bytes(&input[piece.data.clone()]);
         input.truncate(piece.data.end);
         input.advance(piece.data.start);
     } else {
@@ -208,9 +216,9 @@ async fn send_plain<R: Runtime>(
     let out = Buf::from(std::mem::take(&mut exchange.out));
     let sent = match (out.is_empty(), input.is_empty()) {
         (true, true) => return Ok(consumed),
-        (false, true) => env.client.send(out).await,
-        (true, false) => env.client.send(input).await,
-        (false, false) => env.client.send_both(out, input).await,
+        (false, true) => env.client().send(out).await,
+        (true, false) => env.client().send(input).await,
+        (false, false) => env.client().send_both(out, input).await,
     };
     sent.map_err(drop)?;
     Ok(consumed)

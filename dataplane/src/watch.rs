@@ -19,6 +19,14 @@ pub(crate) enum Cut {
     ClientLeft,
 }
 
+/// Resolves when the client has closed its connection; never, where there is none.
+async fn left<S: Stream>(client: Option<&S>) {
+    match client {
+        Some(client) => client.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Runs `work` until it is done, `deadline` passes, or the client leaves: looked for while `watched` says so, for a client that sends is
 /// watched by receiving from it. Cut work is to be dropped.
 /// It comes pinned: a future that is moved into another one is in memory twice, for every connection.
@@ -26,7 +34,7 @@ pub(crate) async fn watch<S: Stream, F: Future>(
     timer: &Timer,
     now: u64,
     deadline: u64,
-    client: &S,
+    client: Option<&S>,
     watched: impl Fn() -> bool,
     mut work: Pin<&mut F>,
 ) -> Result<F::Output, Cut> {
@@ -35,7 +43,7 @@ pub(crate) async fn watch<S: Stream, F: Future>(
         return Ok(output);
     }
     timer.arm(deadline);
-    let mut closed = pin!(client.closed());
+    let mut closed = pin!(left(client));
     std::future::poll_fn(|cx| {
         if let Poll::Ready(output) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));

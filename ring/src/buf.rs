@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
+use std::sync::Arc;
 
 /// Capacity of the smaller class: heads and ordinary messages. Not a power of two, because buffers that all start at the same place in
 /// a page share a few cache sets, and those of hundreds of connections evict each other.
@@ -49,6 +50,8 @@ impl Free {
 #[derive(Default)]
 struct Storage {
     bytes: Vec<u8>,
+    /// In place of `bytes`: what others have too, to be sent and not written to.
+    shared: Option<Arc<[u8]>>,
     start: usize,
     #[cfg(feature = "driver-faults")]
     _counted: counted::Counted,
@@ -134,6 +137,15 @@ impl Buf {
         buf
     }
 
+    /// A buffer of bytes that are sent from where they are, without a copy.
+    pub fn shared(bytes: Arc<[u8]>) -> Self {
+        let mut buf = Buf::from(Vec::new());
+        if let Some(storage) = &mut buf.0 {
+            storage.shared = Some(bytes);
+        }
+        buf
+    }
+
     /// Drops the first `n` bytes. Panics if there are fewer.
     pub fn advance(&mut self, n: usize) {
         assert!(n <= self.len());
@@ -144,8 +156,14 @@ impl Buf {
 
     /// Keeps only the first `n` bytes.
     pub fn truncate(&mut self, n: usize) {
-        if let Some(storage) = &mut self.0 {
-            storage.bytes.truncate(storage.start + n);
+        let Some(storage) = &mut self.0 else { return };
+        match storage.shared.take() {
+            None => storage.bytes.truncate(storage.start + n),
+            Some(shared) => {
+                let end = shared.len().min(storage.start + n);
+                storage.bytes.extend_from_slice(&shared[storage.start..end]);
+                storage.start = 0;
+            }
         }
     }
 
@@ -154,15 +172,18 @@ impl Buf {
     pub fn into_vec(mut self) -> Vec<u8> {
         let Some(mut storage) = self.0.take() else { return Vec::new() };
         debug_assert_eq!(storage.start, 0);
-        let bytes = std::mem::take(&mut storage.bytes);
+        let bytes = match storage.shared.take() {
+            None => std::mem::take(&mut storage.bytes),
+            Some(shared) => shared.to_vec(),
+        };
         with_free(|free| free.keep_spare(storage));
         bytes
     }
 
-    /// The storage, for encoders that append. Only for buffers that were never advanced.
+    /// The storage, for encoders that append. Only for buffers that were never advanced, and are not shared.
     pub fn vec_mut(&mut self) -> &mut Vec<u8> {
         let storage = self.0.get_or_insert_default();
-        debug_assert_eq!(storage.start, 0);
+        debug_assert!(storage.start == 0 && storage.shared.is_none());
         &mut storage.bytes
     }
 }
@@ -199,7 +220,10 @@ impl Deref for Buf {
     type Target = [u8];
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], |storage| &storage.bytes[storage.start..])
+        self.0.as_ref().map_or(&[], |storage| match &storage.shared {
+            None => &storage.bytes[storage.start..],
+            Some(shared) => &shared[storage.start..],
+        })
     }
 }
 
@@ -216,6 +240,7 @@ impl Drop for Buf {
         let capacity = storage.bytes.capacity();
         storage.start = 0;
         storage.bytes.clear();
+        storage.shared = None;
         with_free(move |free| match capacity {
             SMALL if free.small.len() < FREE_SMALL_MAX => free.small.push(storage),
             LARGE if free.large.len() < FREE_LARGE_MAX => free.large.push(storage),
@@ -224,5 +249,26 @@ impl Drop for Buf {
                 free.keep_spare(storage);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_bytes_are_not_copied_until_they_are_changed() {
+        let bytes: Arc<[u8]> = b"shared bytes".as_slice().into();
+        let mut buf = Buf::shared(bytes.clone());
+        assert_eq!(buf.as_ptr(), bytes.as_ptr());
+        buf.advance(7);
+        assert_eq!((&*buf, Arc::strong_count(&bytes)), (&b"bytes"[..], 2));
+        buf.truncate(2);
+        assert_eq!((&*buf, Arc::strong_count(&bytes)), (&b"by"[..], 1));
+        assert_eq!(Buf::shared(bytes.clone()).into_vec(), b"shared bytes");
+        drop(Buf::shared(bytes.clone()));
+        assert_eq!(Arc::strong_count(&bytes), 1);
+        // The storage of a shared one is used again for others.
+        assert_eq!(&*Buf::from(b"own".to_vec()), b"own");
     }
 }

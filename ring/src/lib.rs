@@ -7,7 +7,7 @@
 pub mod affinity;
 pub mod block;
 pub mod buf;
-mod clock;
+pub mod clock;
 pub mod executor;
 pub mod mailbox;
 pub mod monoio;

@@ -20,6 +20,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::bounded::Bounded;
+use crate::cache;
 use crate::explain;
 use crate::host::ProcessFigures;
 use crate::metrics::{self, Scrape};
@@ -71,7 +72,11 @@ fn router(admin: Arc<Admin>) -> Router {
         .route("/metrics", get(scrape))
         .route("/reload", post(reload))
         .route("/apis", get(apis))
+        .route("/apis/{api}/cache/flush", post(cache::flush_api))
+        .route("/apis/{api}/cache/purge", post(cache::purge_api))
         .route("/apis/{api}/stages/{stage}", get(stage))
+        .route("/apis/{api}/stages/{stage}/cache/flush", post(cache::flush_stage))
+        .route("/apis/{api}/stages/{stage}/cache/purge", post(cache::purge_stage))
         .route("/apis/{api}/stages/{stage}/explain", get(explain::collected).post(explain::arm))
         .route("/usage", get(usage::usage))
         .route("/usage/remaining", post(usage::remaining))
@@ -108,7 +113,8 @@ async fn index(State(admin): State<Arc<Admin>>) -> Html<String> {
          <li><a href=\"/apis\">/apis</a> what is served; /apis/ID/stages/NAME as an OpenAPI document\
          <li><code>/usage?usagePlanId=ID</code> what keys have used of the quota of a plan\
          <li><code>curl -X POST http://HOST:PORT/reload</code> loads the API files again\
-         <li><code>curl -X POST http://HOST:PORT/apis/ID/stages/NAME/explain</code> explains the next request; GET shows its log</ul>\n",
+         <li><code>curl -X POST http://HOST:PORT/apis/ID/stages/NAME/explain</code> explains the next request; GET shows its log\
+         <li><code>curl -X POST http://HOST:PORT/apis/ID/stages/NAME/cache/flush</code> empties its cache</ul>\n",
         admin.cores.len(),
         admin.driver,
     ))
@@ -140,6 +146,7 @@ async fn scrape(State(admin): State<Arc<Admin>>) -> Response {
         rings: &admin.rings,
         routes: &status.routes,
         stages: &status.stages,
+        plans: &admin.publisher.current().1.stages,
         generation: admin.publisher.generation(),
         last_reload_successful: status.last.is_ok(),
         last_reload_success_seconds: status.success_seconds,

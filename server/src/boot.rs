@@ -35,6 +35,7 @@ use crate::reload::{self, Candidate, Memory, ReloadHandle, Source, Status, Worke
 use crate::resolver::Resolver;
 use crate::signals::{SignalEvent, Signals};
 use crate::usage::{Ledger, UsageHandle};
+use crate::warm_cache;
 use crate::watch_files::FileWatch;
 
 /// How long after the drain deadline a core may still be ending.
@@ -203,6 +204,7 @@ async fn start(
     tokio::spawn(resolver.clone().keep_fresh(watched_endpoints));
 
     let Candidate { snapshot, configuration, files } = candidate;
+    warm_cache::load(&configuration.apis, &snapshot);
     usage.set_quotas(&configuration.usage_plans);
     ledger.start(cpus.len())?;
     let publisher = Publisher::new(snapshot);
@@ -275,7 +277,8 @@ async fn start(
     });
     tokio::spawn(admin::serve(admin_listener, admin.clone()));
     if let Some((opened, listener)) = control_plane.zip(control_listener) {
-        opened.start(listener, reload.clone(), status, compile)?;
+        let publisher = admin.publisher.clone();
+        opened.start(listener, reload.clone(), publisher, status, compile)?;
     }
     eprint!("{banner}");
     Ok(Running { admin, cores, log, reload, signals, drain_timeout: process.drain_timeout })
@@ -310,9 +313,9 @@ impl Running {
         tracing::info!("draining: no new connections, requests in flight have {} ms", timeout.as_millis());
         self.admin.draining.store(true, Relaxed);
         self.cores.drain(timeout);
-        let Running { mut cores, log, mut signals, .. } = self;
+        let Running { admin, mut cores, log, mut signals, .. } = self;
         let reopener = log.as_ref().map(LogWriter::reopener);
-        let usage = self.admin.usage.clone();
+        let usage = admin.usage.clone();
         let ended = async {
             let mut code = 0;
             while let Some(end) = cores.next_end().await {
@@ -326,6 +329,8 @@ impl Running {
             if let Some(log) = log {
                 let _ = tokio::task::spawn_blocking(move || log.finish()).await;
             }
+            let write = move || warm_cache::dump(&admin.status.load().apis, &admin.publisher.current().1);
+            let _ = tokio::task::spawn_blocking(write).await;
             code
         };
         let patience = sleep(timeout + DRAIN_GRACE);

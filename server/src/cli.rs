@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Invoke(InvokeArgs),
     /// Print every step of the next requests that a running gateway serves, as AWS's execution log does
     Explain(ExplainArgs),
+    /// Empty the caches of a running gateway, or forget what has a tag
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Print what API keys have used of the quota of a usage plan, and what they have left; or change it
     Usage(UsageArgs),
     /// Render, trace, check and test mapping templates
@@ -199,6 +202,33 @@ pub(crate) struct UsageArgs {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Forget every answer
+    Flush(CacheTarget),
+    /// Forget the answers that have a tag; the stage has `cache.tags`
+    Purge {
+        #[command(flatten)]
+        target: CacheTarget,
+        /// The tag; may be given again
+        #[arg(long = "tag", value_name = "TAG", required = true)]
+        tags: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheTarget {
+    /// The admin server of the gateway
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9901")]
+    pub(crate) admin: String,
+    /// The id of the API
+    #[arg(long)]
+    pub(crate) api: String,
+    /// The stage; without it all of the API
+    #[arg(long)]
+    pub(crate) stage: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

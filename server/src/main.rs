@@ -10,6 +10,7 @@ mod aws_operations;
 mod banner;
 mod boot;
 mod bounded;
+mod cache;
 mod check;
 mod cli;
 mod compare;
@@ -30,6 +31,7 @@ mod sample_backend;
 mod signals;
 mod template;
 mod usage;
+mod warm_cache;
 mod watch_files;
 mod web_page;
 
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         cli::Command::ImportConfig(arguments) => export_config::import(&arguments),
         cli::Command::Invoke(arguments) => invoke::run(&arguments),
         cli::Command::Explain(arguments) => explain::run(&arguments),
+        cli::Command::Cache(command) => cache::run(&command),
         cli::Command::Usage(arguments) => usage::run(&arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
         cli::Command::AwsOperations => aws_operations::run(),

@@ -4,7 +4,8 @@ use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use ringway_core::snapshot::{RouteLabels, StageLabels};
+use ringway_core::cache::Cache;
+use ringway_core::snapshot::{RouteLabels, StageLabels, StagePlan};
 use ringway_core::telemetry::counters::{CoreCounters, Counter, HISTOGRAM_BUCKETS, Histogram};
 use ringway_ring::native::RingCounters;
 
@@ -24,6 +25,8 @@ pub(crate) struct Scrape<'a> {
     pub(crate) routes: &'a [RouteLabels],
     /// Labels of the stage slots; the index is the slot.
     pub(crate) stages: &'a [StageLabels],
+    /// The stages that are served; those with a cache are shown with it.
+    pub(crate) plans: &'a [Arc<StagePlan>],
     /// Generation that was published last.
     pub(crate) generation: u64,
     /// Whether the last attempt to load the configuration succeeded.
@@ -47,7 +50,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// A counter of [`CoreCounters`] by its name, its help and where it is.
 type PerCore = (&'static str, &'static str, fn(&CoreCounters) -> &Counter);
 
-const PER_CORE_COUNTERS: [PerCore; 18] = [
+const PER_CORE_COUNTERS: [PerCore; 25] = [
     ("ringway_core_requests_total", "Requests that began, by core: the balance between cores.", |c| {
         &c.requests
     }),
@@ -87,6 +90,23 @@ const PER_CORE_COUNTERS: [PerCore; 18] = [
     }),
     ("ringway_quota_unavailable_requests_total", "Requests whose quota could not be made durable.", |c| {
         &c.quota_unavailable
+    }),
+    ("ringway_cache_hits_total", "Requests that a cache answered.", |c| &c.cache_hits),
+    (
+        "ringway_cache_misses_total",
+        "Requests of cached methods whose answer was not there or too old.",
+        |c| &c.cache_misses,
+    ),
+    ("ringway_cache_bypasses_total", "Requests that wanted a new answer (Cache-Control: max-age=0).", |c| {
+        &c.cache_bypasses
+    }),
+    ("ringway_cache_stores_total", "Answers that were kept in a cache.", |c| &c.cache_stores),
+    ("ringway_cache_waits_total", "Requests that waited for what another one asked for.", |c| &c.cache_waits),
+    ("ringway_cache_stale_total", "Requests that a cache answered with what was too old.", |c| {
+        &c.cache_stale
+    }),
+    ("ringway_cache_refreshes_total", "Answers asked for anew while older ones answered.", |c| {
+        &c.cache_refreshes
     }),
     ("ringway_upstream_queue_full_total", "Requests refused because the wait queue was full.", |c| {
         &c.upstream_queue_full
@@ -139,6 +159,7 @@ pub(crate) fn render(scrape: &Scrape<'_>) -> String {
             text.sample(name, &[("core", &core.to_string())], counter(counters).get());
         }
     }
+    caches(&mut text, scrape);
     configuration(&mut text, scrape);
     text.single(
         "ringway_access_log_write_errors_total",
@@ -263,6 +284,22 @@ fn connections(text: &mut Text, scrape: &Scrape<'_>) {
     for (core, counters) in scrape.cores.iter().enumerate() {
         text.sample(name, &[("core", &core.to_string())], counters.upstream_waiting.get());
     }
+}
+
+fn caches(text: &mut Text, scrape: &Scrape<'_>) {
+    let mut family = |name: &str, kind: &str, help: &str, read: fn(&Cache) -> u64| {
+        text.family(name, kind, help);
+        // A canary has the cache of its stage.
+        for plan in scrape.plans.iter().filter(|plan| !plan.is_canary) {
+            if let Some(cache) = &plan.cache {
+                text.sample(name, &[("api", &*plan.api_id), ("stage", &*plan.stage_name)], read(cache));
+            }
+        }
+    };
+    family("ringway_cache_bytes", "gauge", "Bytes that a stage's cache is counted with.", Cache::bytes);
+    family("ringway_cache_max_bytes", "gauge", "Bytes that a stage's cache may have.", Cache::budget);
+    let help = "Answers that had to make room for others in a stage's cache.";
+    family("ringway_cache_evictions_total", "counter", help, Cache::evictions);
 }
 
 fn configuration(text: &mut Text, scrape: &Scrape<'_>) {
@@ -409,6 +446,7 @@ mod tests {
             rings: &[Arc::default(), Arc::default()],
             routes: &[RouteLabels { api: "petstore01".into(), stage: "dev".into(), route: route.into() }],
             stages: &[StageLabels { api: "petstore01".into(), stage: "dev".into() }],
+            plans: &[],
             generation: 7,
             last_reload_successful: false,
             last_reload_success_seconds: 1_700_000_000,

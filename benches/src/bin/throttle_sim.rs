@@ -5,6 +5,7 @@
 use std::pin::pin;
 use std::task::{Context, Waker};
 
+use ringway_core::cache::{Flights, Wait, Waited};
 use ringway_core::error::GatewayError;
 use ringway_core::http1::{HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request};
 use ringway_core::ids::IdSource;
@@ -59,6 +60,14 @@ impl Env for SimulatedCore {
 
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.0)
+    }
+
+    fn caches(&self) -> Option<&Flights> {
+        None
+    }
+
+    async fn wait(&self, _: Wait, _: u64) -> Result<(Waited, u64), GatewayError> {
+        Err(GatewayError::IntegrationTimeout)
     }
 
     fn ask_for_quota(&self, _: QuotaRequest) -> bool {

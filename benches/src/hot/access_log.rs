@@ -46,6 +46,7 @@ fn record() -> LogRecord<'static> {
         domain_name: b"api.example.com",
         account_id: "123456789012",
         api_key_id: None,
+        cache_status: "-",
         error_message: None,
         error_response_type: None,
         validation_error: None,

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use ringway_core::cache::{Flights, Wait, Waited};
 use ringway_core::error::GatewayError;
 use ringway_core::http1::{
     HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request, parse_response,
@@ -72,6 +73,14 @@ impl Env for AnsweredEnv {
 
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.limits)
+    }
+
+    fn caches(&self) -> Option<&Flights> {
+        None
+    }
+
+    async fn wait(&self, _: Wait, _: u64) -> Result<(Waited, u64), GatewayError> {
+        Err(GatewayError::IntegrationTimeout)
     }
 
     fn ask_for_quota(&self, _: QuotaRequest) -> bool {

@@ -78,6 +78,8 @@ pub struct Handled {
     pub serving_changed: bool,
     /// What the host has to run for its answer; [`Handled::response`] is only the status then.
     pub test_invocation: Option<Box<TestInvocation>>,
+    /// The API and the stage whose cache the host has to empty before the answer is sent.
+    pub flushed: Option<(String, String)>,
     /// What of the usage of a key has to be changed, durably, before the answer is sent.
     pub usage_change: Option<UsageChange>,
 }
@@ -135,24 +137,26 @@ impl ControlPlane {
     /// Answers a request at `now`, in seconds since 1970. A refused one leaves nothing behind.
     pub fn handle(&mut self, request: &Request<'_>, now: i64) -> Handled {
         let effects = |answer: &mut Answer| match std::mem::replace(answer, Answer::Empty) {
-            Answer::TestInvoke(invocation) => (Some(invocation), None),
+            Answer::TestInvoke(invocation) => (Some(invocation), None, None),
             Answer::UsageChange(change, document) => {
                 *answer = Answer::Json(document);
-                (None, Some(change))
+                (None, Some(change), None)
             }
+            Answer::FlushCache { api, stage } => (None, None, Some((api, stage))),
             other => {
                 *answer = other;
-                (None, None)
+                (None, None, None)
             }
         };
         match self.answer(request, now) {
             Ok((status, mut answer)) => {
-                let (test_invocation, usage_change) = effects(&mut answer);
+                let (test_invocation, usage_change, flushed) = effects(&mut answer);
                 Handled {
                     response: answer.into_response(status),
                     writes: self.state.writes(),
                     serving_changed: self.state.serving_changed(),
                     test_invocation,
+                    flushed,
                     usage_change,
                 }
             }
@@ -163,6 +167,7 @@ impl ControlPlane {
                     writes: Vec::new(),
                     serving_changed: false,
                     test_invocation: None,
+                    flushed: None,
                     usage_change: None,
                 }
             }
@@ -206,6 +211,8 @@ pub(crate) enum Answer {
     Document { content_type: String, file_name: String, body: Vec<u8> },
     /// What the host has to run.
     TestInvoke(Box<TestInvocation>),
+    /// Nothing, once the host has emptied the cache of a stage.
+    FlushCache { api: String, stage: String },
     /// A JSON document, once the host has done this.
     UsageChange(UsageChange, serde_json::Value),
 }
@@ -225,7 +232,7 @@ impl Answer {
             body: Vec::new(),
         };
         match self {
-            Answer::Empty | Answer::TestInvoke(_) => empty,
+            Answer::Empty | Answer::TestInvoke(_) | Answer::FlushCache { .. } => empty,
             Answer::Json(value) | Answer::UsageChange(_, value) => Response {
                 content_type: "application/json".to_owned(),
                 body: value.to_string().into_bytes(),

@@ -309,10 +309,14 @@ impl<'a> Importer<'_, 'a> {
 
     fn cache_key_parameters(&mut self, cursor: &Cursor<'a>) -> Vec<String> {
         let keys = self.strings_of(cursor, "cacheKeyParameters");
-        // Without a cache they do nothing; the control plane's stages say whether there is one.
-        let is_asked = !keys.is_empty() && !self.options.takes_idle;
-        if let Some(list) = cursor.get("cacheKeyParameters").filter(|_| is_asked) {
-            self.not_served.at(&list, "`cacheKeyParameters` is not built yet: there is no cache");
+        let list = cursor.get("cacheKeyParameters").filter(|_| !self.options.takes_idle);
+        // Whether there is such a parameter is looked at when a stage has a cache.
+        for key in keys.iter().filter(|key| !is_cache_key_parameter(key)) {
+            if let Some(list) = &list {
+                let forms = "`method.request.` or `integration.request.`, one of `path`, `querystring` and `header`, and a name";
+                self.errors
+                    .at(list, format!("the cache key parameter {} is not valid: {forms}", quoted(key)));
+            }
         }
         keys
     }
@@ -337,4 +341,12 @@ impl<'a> Importer<'_, 'a> {
         }
         insecure
     }
+}
+
+/// `method.request.querystring.type`, for example (tables.md §9.5).
+fn is_cache_key_parameter(key: &str) -> bool {
+    let place = key.strip_prefix("method.request.").or(key.strip_prefix("integration.request."));
+    let places = ["path", "querystring", "multivaluequerystring", "header", "multivalueheader"];
+    let split = place.and_then(|place| place.split_once('.'));
+    split.is_some_and(|(place, name)| places.contains(&place) && !name.is_empty())
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod cache_settings;
 mod gateway_response;
 mod integration;
 mod mapping;
@@ -17,6 +18,7 @@ mod stage;
 mod stage_variables;
 mod usage_plan;
 
+pub use cache_settings::CacheSettings;
 pub use gateway_response::{GatewayResponse, GatewayResponseSource, GatewayResponseType};
 pub use integration::{
     ConnectionType, ContentHandling, Integration, IntegrationResponse, IntegrationType, PassthroughBehavior,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{MethodSetting, RestApi};
+use super::{CacheSettings, MethodSetting, RestApi};
 
 /// A named reference to a deployment, with its variables.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,8 @@ pub struct Stage {
     pub method_settings: Vec<MethodSetting>,
     /// `cacheClusterSize` in bytes, where `cacheClusterEnabled`.
     pub cache_bytes: Option<u64>,
+    /// What the cache does beyond AWS's; ours, not AWS's.
+    pub cache: CacheSettings,
 }
 
 impl Stage {
@@ -38,6 +40,7 @@ impl Stage {
             response_validation: ResponseValidation::Off,
             method_settings: Vec::new(),
             cache_bytes: None,
+            cache: CacheSettings::default(),
         }
     }
 }

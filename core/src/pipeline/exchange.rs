@@ -1,5 +1,6 @@
 //! The state of one request and its answer.
 
+use super::cache::CacheUse;
 use super::throttle::{Held, RateLimits};
 use crate::error::GatewayError;
 use crate::http1::{Method, RequestHead, ResponseHead};
@@ -47,6 +48,9 @@ pub struct Exchange<'a> {
     pub held: Held<'a>,
     /// What the answer tells of limits, where it does.
     pub rate_limits: Option<Box<RateLimits>>,
+
+    /// What the cache has had to do with it.
+    pub cache: CacheUse<'a>,
 
     /// The method that the integration is sent: it decides whether its answer has a body, and whether it may be asked again.
     pub integration_method: Method,
@@ -128,6 +132,7 @@ impl<'a> Exchange<'a> {
             api_key: None,
             held: Held::default(),
             rate_limits: None,
+            cache: CacheUse::default(),
             integration_method: head.method,
             integration_request: Vec::new(),
             answer,

@@ -1,6 +1,7 @@
 //! Serving with an execution log: the same pipeline, in an environment that notes what passes through it.
 
 use super::{Env, Exchange, Served, route, serve};
+use crate::cache::{Flights, Wait, Waited};
 use crate::error::GatewayError;
 use crate::limit::{CoreLimits, QuotaRequest};
 use crate::snapshot::{HttpCall, Snapshot, StagePlan};
@@ -69,7 +70,10 @@ pub async fn serve_explained<'a, E: Env>(
     });
     log.response(ClientResponse {
         status: exchange.status,
-        encoded: exchange.out.clone(),
+        encoded: match &served {
+            Served::Kept(entry) => [&exchange.out, entry.body()].concat(),
+            Served::Complete | Served::Streaming(_) => exchange.out.clone(),
+        },
         body_passes: matches!(served, Served::Streaming(_)),
         error,
     });
@@ -124,6 +128,14 @@ impl<E: Env> Env for Explaining<'_, E> {
 
     fn limits(&self) -> Option<&CoreLimits> {
         self.env.limits()
+    }
+
+    fn caches(&self) -> Option<&Flights> {
+        self.env.caches()
+    }
+
+    async fn wait(&self, wait: Wait, until: u64) -> Result<(Waited, u64), GatewayError> {
+        self.env.wait(wait, until).await
     }
 
     fn ask_for_quota(&self, request: QuotaRequest) -> bool {

@@ -1,7 +1,7 @@
 //! Calls what answers the route, each kind of integration in its own way.
 
 use super::method_response::{self, Answer};
-use super::{Env, Exchange, Route, Served, media_type, mock, payload, respond, transform};
+use super::{Env, Exchange, Route, Served, cache, media_type, mock, payload, respond, transform};
 use crate::error::GatewayError;
 use crate::model::PassthroughBehavior;
 use crate::snapshot::{HttpCall, HttpPlan, IntegrationPlan, RequestTransformation, TemplatePlan};
@@ -17,7 +17,10 @@ pub(super) async fn invoke<E: Env>(
             transform::integration_request(call, exchange)?;
             let lease = env.invoke(call, exchange).await?;
             if method_response::may_compress(route.stage, exchange, route.plan) {
-                return Box::pin(proxy_compressed(env, route, exchange, lease)).await;
+                return Box::pin(proxy_whole(env, route, exchange, lease, true)).await;
+            }
+            if cache::is_awaited(exchange) {
+                return Box::pin(proxy_whole(env, route, exchange, lease, false)).await;
             }
             transform::proxy_response(env, exchange, &lease);
             Ok(Served::Streaming(lease))
@@ -58,15 +61,16 @@ async fn call_backend<E: Env>(
     env.invoke(call, exchange).await
 }
 
-/// A proxied answer that may be large enough to be compressed.
-async fn proxy_compressed<E: Env>(
+/// A proxied answer that is read as a whole: because it may be large enough to be compressed, or because others wait for it.
+async fn proxy_whole<E: Env>(
     env: &E,
     route: &Route<'_>,
     exchange: &mut Exchange<'_>,
     lease: E::Lease,
+    may_compress: bool,
 ) -> Result<Served<E::Lease>, GatewayError> {
     let body = env.read_answer(exchange, &lease).await?;
-    let coding = method_response::coding(route.stage, exchange, body.len());
+    let coding = method_response::coding(route.stage, exchange, body.len()).filter(|_| may_compress);
     respond::proxied(env, exchange, &lease, &body, coding);
     Ok(Served::Complete)
 }

@@ -1,5 +1,6 @@
 //! What happens to one request, as a function: policy only, no socket, clock, thread or file.
 
+mod cache;
 mod context;
 mod exchange;
 mod explain;
@@ -19,6 +20,7 @@ mod transform;
 mod validate;
 mod values;
 
+pub use cache::{CacheUse, refresh};
 pub use exchange::{ErrorDetail, Exchange, Gathered, ResponseFraming};
 pub use explain::{begin_log, serve_explained, stage_of};
 pub use respond::{gateway_response, protocol_response};
@@ -27,7 +29,9 @@ pub use transform::encode_integration_request;
 
 use std::future::Future;
 use std::ops::Deref;
+use std::sync::Arc;
 
+use crate::cache::{Entry, Flights, Wait, Waited};
 use crate::error::GatewayError;
 use crate::limit::{CoreLimits, QuotaRequest};
 use crate::snapshot::{HttpCall, RoutePlan, Snapshot, StagePlan};
@@ -67,6 +71,13 @@ pub trait Env {
     /// What the core knows of limits; `None`: nobody is limited here.
     fn limits(&self) -> Option<&CoreLimits>;
 
+    /// What of caches is being asked for on this core; `None`: answers are neither taken from caches nor kept in them.
+    fn caches(&self) -> Option<&Flights>;
+
+    /// Waits for the answer that another request asks for, at most until `until`, or until the client has left. Returns the time, as
+    /// [`Exchange::now`].
+    fn wait(&self, wait: Wait, until: u64) -> impl Future<Output = Result<(Waited, u64), GatewayError>>;
+
     /// Asks for more of a quota, which is granted or refused some time later. False: too many wait.
     fn ask_for_quota(&self, request: QuotaRequest) -> bool;
 
@@ -87,6 +98,8 @@ pub enum Served<L> {
     Complete,
     /// `exchange.out` holds the head; the body follows from the integration, its beginning in the lease after the head.
     Streaming(L),
+    /// `exchange.out` holds the head; the body is that of the entry, which is held until it is sent.
+    Kept(Arc<Entry>),
 }
 
 /// Where a request has led.
@@ -130,7 +143,19 @@ async fn run<'a, E: Env>(
     if let Some(validation) = &route.plan.validation {
         validate::body(validation, exchange)?;
     }
-    integrate::invoke(env, &route, exchange).await
+    let Some(plan) = &route.plan.cache else { return integrate::invoke(env, &route, exchange).await };
+    match cache::lookup(env, &route, plan, exchange)? {
+        cache::Looked::Served(served) => return Ok(served),
+        cache::Looked::Ask => {}
+        // Boxed: see above.
+        cache::Looked::Wait(wait) => {
+            if let Some(served) = Box::pin(cache::wait(env, &route, wait, exchange)).await? {
+                return Ok(served);
+            }
+        }
+    }
+    let invoked = integrate::invoke(env, &route, exchange).await;
+    cache::settle(env, &route, exchange, invoked)
 }
 
 #[cfg(test)]

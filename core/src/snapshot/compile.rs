@@ -8,8 +8,8 @@ use super::host_map::MappedTo;
 use super::target::Scope;
 use super::validation::Schemas;
 use super::{
-    CANARY_WHOLE, EndpointAddresses, HostMap, PayloadPlan, Registry, RouteLabels, RoutePlan, Snapshot,
-    StageLabels, StagePlan, UsageTables, integration,
+    CANARY_WHOLE, HostMap, PayloadPlan, Registry, RouteLabels, RoutePlan, Snapshot, StageLabels, StagePlan,
+    UsageTables, cache, integration,
 };
 use crate::limits::PATH_PARAMETERS_MAX;
 use crate::model::{
@@ -146,7 +146,6 @@ struct Compiler<'a> {
     snapshot: Snapshot,
 }
 
-type Endpoints = BTreeMap<u32, Arc<EndpointAddresses>>;
 type StageIndex = Vec<(Box<[u8]>, u32)>;
 
 impl Compiler<'_> {
@@ -226,6 +225,7 @@ impl Compiler<'_> {
                 minimum_compression_size: rest_api.minimum_compression_size,
             },
             gateway_responses: GatewayResponses::default(),
+            cache: stage.cache_bytes.map(|bytes| self.registry.caches.of(&api.id, &stage.stage_name, bytes)),
             canary_share: 0,
             is_canary: serving.is_canary,
         };
@@ -239,7 +239,7 @@ impl Compiler<'_> {
         let mut schemas = Schemas::new(&rest_api.models);
         for resource in &rest_api.resources {
             for method in &resource.methods {
-                match self.route(&mut plan.endpoints, &mut schemas, serving, resource, method) {
+                match self.route(&mut plan, &mut schemas, serving, resource, method) {
                     Ok(route) => {
                         plan.tree.insert(&resource.path, method.http_method, plan.routes.len() as u32);
                         plan.routes.push(route);
@@ -270,7 +270,7 @@ impl Compiler<'_> {
 
     fn route(
         &mut self,
-        endpoints: &mut Endpoints,
+        plan: &mut StagePlan,
         schemas: &mut Schemas<'_>,
         serving: &Serving<'_>,
         resource: &Resource,
@@ -287,7 +287,8 @@ impl Compiler<'_> {
             return Err(format!("more than {PATH_PARAMETERS_MAX} path parameters"));
         }
         let scope = scope(self.settings, serving, Some(resource), &path_parameters);
-        let integration = integration::compile(self.registry, endpoints, &scope, &method.integration)?;
+        let integration =
+            integration::compile(self.registry, &mut plan.endpoints, &scope, &method.integration)?;
         let rest_api = &serving.deployment.rest_api;
         let validation = schemas.request(rest_api, method)?;
         let response_validation = schemas.response(serving.stage.response_validation, method)?;
@@ -295,6 +296,18 @@ impl Compiler<'_> {
         let name = (labels.api.clone(), labels.stage.clone(), labels.route.clone());
         let limits =
             self.registry.limits.route(name, method.api_key_required, &settings, self.settings.cores);
+        let cache = match &plan.cache {
+            Some(shared) => cache::compile(
+                shared,
+                serving.stage,
+                serving.is_canary,
+                &scope,
+                resource,
+                method,
+                &integration,
+            )?,
+            None => None,
+        };
         let metric_slot = self.registry.route_slot(labels);
         Ok(RoutePlan {
             resource_path: resource.path.as_str().into(),
@@ -304,6 +317,7 @@ impl Compiler<'_> {
             path_parameters,
             limits,
             validation,
+            cache: cache.map(Box::new),
             response_validation,
             integration,
         })

@@ -1,5 +1,6 @@
 //! The compiled form of a configuration: a request indexes arrays and never reads configuration.
 
+mod cache;
 pub mod compile;
 mod context;
 mod gateway_responses;
@@ -14,6 +15,7 @@ mod usage;
 mod usage_compile;
 mod validation;
 
+pub use cache::CachePlan;
 pub use compile::{CompileSettings, compile};
 pub use context::ContextVariable;
 pub use gateway_responses::{GatewayResponsePlan, GatewayResponses, SimplePart, SimpleTemplate};

@@ -8,7 +8,8 @@ use regex::Regex;
 use super::gateway_responses::GatewayResponses;
 use super::route_tree::RouteTree;
 use super::target::{ParameterValue, TargetPart};
-use super::{EndpointAddresses, HeaderValue, RouteLimits};
+use super::{CachePlan, EndpointAddresses, HeaderValue, RouteLimits};
+use crate::cache::Cache;
 use crate::json_schema::Schema;
 use crate::model::{
     ContentHandling, HttpMethod, PassthroughBehavior, RequestParameterPlace, ResponseValidation,
@@ -41,6 +42,8 @@ pub struct StagePlan {
     pub payload: PayloadPlan,
     /// Gateway responses that differ from AWS's.
     pub gateway_responses: GatewayResponses,
+    /// Its cache, shared with its canary.
+    pub cache: Option<Arc<Cache>>,
     /// Share of the requests, of [`CANARY_WHOLE`], that goes to the next stage of the snapshot: the canary of this one.
     pub canary_share: u32,
     /// Whether this is the canary of the stage before it.
@@ -76,6 +79,8 @@ pub struct RoutePlan {
     pub limits: Option<Box<RouteLimits>>,
     /// What a request has to have.
     pub validation: Option<Box<ValidationPlan>>,
+    /// How its answers are cached.
+    pub cache: Option<Box<CachePlan>>,
     /// What an answer has to have.
     pub response_validation: Option<Box<ResponseValidationPlan>>,
     /// What answers.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::cache::CacheRegistry;
 use super::compile::Compiled;
 use super::usage_compile::LimitRegistry;
 
@@ -25,6 +26,8 @@ pub struct Registry {
     endpoint_slots: u32,
     /// Buckets, and what keys have used.
     pub(super) limits: LimitRegistry,
+    /// What stages have cached.
+    pub(super) caches: CacheRegistry,
     /// Stands in the slots that no plan of a snapshot holds.
     pub(super) vacant: Arc<EndpointAddresses>,
     /// What the last compilation made.
@@ -97,6 +100,7 @@ impl Registry {
             free_endpoint_slots: BTreeSet::new(),
             endpoint_slots: 0,
             limits: LimitRegistry::default(),
+            caches: CacheRegistry::default(),
             vacant: Arc::new(EndpointAddresses::vacant()),
             compiled: None,
         }
@@ -117,9 +121,10 @@ impl Registry {
         self.endpoints.values().map(|(_, endpoint)| endpoint.clone()).collect()
     }
 
-    /// Forgets endpoints and buckets that no snapshot uses any more.
+    /// Forgets endpoints, buckets and caches that no snapshot uses any more.
     pub fn retire(&mut self) {
         self.limits.retire();
+        self.caches.retire();
         self.endpoints.retain(|_, (slot, endpoint)| {
             let used = Arc::strong_count(endpoint) > 1;
             if !used {

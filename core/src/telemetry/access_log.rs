@@ -46,6 +46,7 @@ enum Variable {
     DomainPrefix,
     AccountId,
     ApiKeyId,
+    CacheStatus,
     ErrorMessage,
     ErrorMessageString,
     ErrorResponseType,
@@ -96,6 +97,7 @@ const VARIABLES: &[(&str, Variable)] = &[
     // A secret: AWS would log it.
     ("identity.apiKey", Variable::Absent),
     ("identity.apiKeyId", Variable::ApiKeyId),
+    ("cacheStatus", Variable::CacheStatus),
     ("authorizer.principalId", Variable::Absent),
     ("xrayTraceId", Variable::Absent),
 ];
@@ -224,6 +226,8 @@ pub struct LogRecord<'a> {
     pub account_id: &'a str,
     /// Id of the API key, where the method requires one.
     pub api_key_id: Option<&'a str>,
+    /// What a cache did; ours, not AWS's.
+    pub cache_status: &'a str,
     /// Message of a gateway response.
     pub error_message: Option<&'a str>,
     /// Type of a gateway response.
@@ -273,6 +277,7 @@ fn encode_variable(variable: Variable, escape: Escape, record: &LogRecord<'_>, o
             escaped(&record.domain_name[..end], escape, out);
         }
         Variable::AccountId => out.extend_from_slice(record.account_id.as_bytes()),
+        Variable::CacheStatus => out.extend_from_slice(record.cache_status.as_bytes()),
         Variable::ApiKeyId => optional(record.api_key_id.map(str::as_bytes), escape, out),
         Variable::ErrorMessage => optional(record.error_message.map(str::as_bytes), escape, out),
         Variable::ErrorMessageString => match record.error_message {
@@ -372,6 +377,7 @@ mod tests {
             domain_name: b"petstore01.execute-api.us-east-1.amazonaws.com",
             account_id: "123456789012",
             api_key_id: None,
+            cache_status: "-",
             error_message: None,
             error_response_type: None,
             validation_error: None,

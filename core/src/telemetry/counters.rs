@@ -148,6 +148,20 @@ pub struct CoreCounters {
     pub quota_exceeded: Counter,
     /// Requests refused because their quota could not be made durable.
     pub quota_unavailable: Counter,
+    /// Requests that a cache has answered.
+    pub cache_hits: Counter,
+    /// Requests of cached methods whose answer was not there, or too old.
+    pub cache_misses: Counter,
+    /// Requests whose callers wanted a new answer, and may.
+    pub cache_bypasses: Counter,
+    /// Answers that were kept.
+    pub cache_stores: Counter,
+    /// Requests that waited for what another one asked for.
+    pub cache_waits: Counter,
+    /// Answers that were too old and answered.
+    pub cache_stale: Counter,
+    /// Answers that were asked for anew while those that were too old answered.
+    pub cache_refreshes: Counter,
     /// Requests refused because they had waited too long for their core.
     pub shed: Counter,
     /// Access-log lines dropped because the writer was behind.
@@ -182,6 +196,13 @@ impl Default for CoreCounters {
             throttled: Counter::default(),
             quota_exceeded: Counter::default(),
             quota_unavailable: Counter::default(),
+            cache_hits: Counter::default(),
+            cache_misses: Counter::default(),
+            cache_bypasses: Counter::default(),
+            cache_stores: Counter::default(),
+            cache_waits: Counter::default(),
+            cache_stale: Counter::default(),
+            cache_refreshes: Counter::default(),
             shed: Counter::default(),
             log_dropped: Counter::default(),
             generation: Counter::default(),

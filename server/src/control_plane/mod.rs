@@ -23,6 +23,7 @@ use ringway_controlplane::process::{ControlPlaneConfig, ProcessConfig};
 use ringway_core::ids::IdSource;
 use ringway_core::model::Configuration;
 use ringway_core::snapshot::CompileSettings;
+use ringway_core::snapshot::publish::Publisher;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -137,6 +138,7 @@ impl Opened {
         self,
         listener: std::net::TcpListener,
         reload: ReloadHandle,
+        publisher: Arc<Publisher>,
         status: Arc<ArcSwap<Status>>,
         compile: CompileSettings,
     ) -> Result<(), String> {
@@ -145,8 +147,16 @@ impl Opened {
         listener.set_nonblocking(true).map_err(failed)?;
         let Opened { plane, store, access, throttle, usage, serving, .. } = self;
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let writer =
-            Writer { plane, store: Arc::new(store), reload, usage, served: serving, status, known: None };
+        let writer = Writer {
+            plane,
+            store: Arc::new(store),
+            reload,
+            publisher,
+            usage,
+            served: serving,
+            status,
+            known: None,
+        };
         thread::Builder::new()
             .name("control-writer".into())
             .spawn(move || writer.run(waiting))

@@ -10,9 +10,11 @@ use ringway_controlplane::aws::{
     Usage, UsageChange, Write,
 };
 use ringway_core::model::{Configuration, QuotaSettings};
+use ringway_core::snapshot::publish::Publisher;
 use tokio::sync::{mpsc, oneshot};
 
 use super::store::Store;
+use crate::cache;
 use crate::reload::{Change, NotServed, ReloadHandle, Status, unix_seconds};
 use crate::usage::{Keys, Query, UsageHandle};
 
@@ -37,6 +39,8 @@ pub(super) struct Writer {
     pub(super) plane: ControlPlane,
     pub(super) store: Arc<Store>,
     pub(super) reload: ReloadHandle,
+    /// Where the caches of stages are found.
+    pub(super) publisher: Arc<Publisher>,
     /// What keys have used.
     pub(super) usage: UsageHandle,
     /// What the cores serve of it.
@@ -70,10 +74,13 @@ impl Writer {
             self.plane.set_elsewhere(&status.apis);
             self.known = Some(status);
         }
-        let Handled { response, writes, serving_changed, test_invocation, usage_change } =
+        let Handled { response, writes, serving_changed, test_invocation, flushed, usage_change } =
             self.plane.handle(request, unix_seconds() as i64);
         if let Some(invocation) = test_invocation {
             return Answered::TestInvoke(invocation);
+        }
+        if let Some((api, stage)) = flushed {
+            cache::flush(&self.publisher, &api, Some(&stage));
         }
         if let Some(UsageChange { usage_plan_id, api_key_id, quota, remaining }) = usage_change
             && let Err(message) = self.usage.set_remaining(&usage_plan_id, &api_key_id, quota, remaining)

@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ringway_core::cache::{Flights, Wait, Waited};
 use ringway_core::error::GatewayError;
 use ringway_core::http1::{
     BodyDecoder, DateCache, HeadLimits, Parsed, RequestHead, ResponseHead, Scan, parse_request,
@@ -181,6 +182,15 @@ impl Env for SocketEnv<'_> {
     /// A request that is tried out is not limited, as AWS's TestInvokeMethod is not.
     fn limits(&self) -> Option<&CoreLimits> {
         None
+    }
+
+    /// Nor is its answer a cached one.
+    fn caches(&self) -> Option<&Flights> {
+        None
+    }
+
+    async fn wait(&self, _: Wait, _: u64) -> Result<(Waited, u64), GatewayError> {
+        Err(GatewayError::IntegrationTimeout)
     }
 
     fn ask_for_quota(&self, _: QuotaRequest) -> bool {

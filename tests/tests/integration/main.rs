@@ -6,6 +6,8 @@ mod admin;
 mod aws;
 mod bad_messages;
 mod bodies;
+mod cache;
+mod cache_beyond;
 mod command_line;
 mod demo;
 mod drain;

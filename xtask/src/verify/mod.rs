@@ -1,5 +1,6 @@
 //! `cargo xtask verify NAME`: one promise of SPECIFICATION.md at a time.
 
+mod cache;
 mod control_plane;
 mod driver_faults;
 mod fuzz;
@@ -44,6 +45,11 @@ const CHECKS: &[Check] = &[
         name: "reload",
         about: "50 configuration swaps a second under load lose nothing",
         run: reload::run,
+    },
+    Check {
+        name: "cache",
+        about: "stage caches: hit ratio beside an LRU, memory, one question for 1,000 misses, nothing old after a flush",
+        run: cache::run,
     },
     Check {
         name: "sanitizers",

@@ -62,7 +62,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         status: 202,
         body: Body::Members(&[]),
         query: &[],
-        support: Support::Supported(flush),
+        support: Support::Supported(flush_cache),
     },
     Operation {
         name: "GetStage",
@@ -350,6 +350,11 @@ fn delete(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
 /// There is no cache yet, so nothing of it stays.
 fn flush(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
     find(state, call).map(|_| Answer::Empty)
+}
+
+fn flush_cache(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {
+    let stage = find(state, call)?.stage_name.clone();
+    Ok(Answer::FlushCache { api: call.path("restapi_id").to_owned(), stage })
 }
 
 fn get(state: &mut State, call: &Call<'_>) -> Result<Answer, Exception> {

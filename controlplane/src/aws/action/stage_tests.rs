@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::aws::ControlPlane;
 use crate::aws::testing::{call, control_plane, deploy, good, mocked_api, refused};
+use crate::aws::{ControlPlane, Request};
 
 /// An API with the stage `dev`; the path of the stage, and the id of its deployment.
 fn stage(plane: &mut ControlPlane) -> (String, String) {
@@ -21,6 +21,22 @@ fn stage(plane: &mut ControlPlane) -> (String, String) {
         })
     );
     (format!("/restapis/{api}/stages/dev"), deployment)
+}
+
+#[test]
+fn a_flush_is_told_to_the_host() {
+    let mut plane = control_plane();
+    let (path, _) = stage(&mut plane);
+    let mut flushed = |what: &str| {
+        let path = format!("{path}/cache/{what}");
+        let request =
+            Request { method: "DELETE", path: &path, query: "", accept: "application/json", body: b"" };
+        let handled = plane.handle(&request, 1_700_000_000);
+        (handled.response.status, handled.flushed)
+    };
+    let api = path.split('/').nth(2).unwrap().to_owned();
+    assert_eq!(flushed("data"), (202, Some((api, "dev".to_owned()))));
+    assert_eq!(flushed("authorizers"), (202, None));
 }
 
 fn operations(operations: Value) -> Value {

@@ -189,6 +189,7 @@ fn are_same(before: &[model::Stage], after: &[model::Stage]) -> bool {
             && before.access_log_format == after.access_log_format
             && before.method_settings == after.method_settings
             && before.cache_bytes == after.cache_bytes
+            && before.cache == after.cache
             && match (&before.canary, &after.canary) {
                 (None, None) => true,
                 (Some(before), Some(after)) => canary(before, after),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ringway_core::model::{self, Api, Deployment, DomainName, ResponseValidation};
+use ringway_core::model::{self, Api, CacheSettings, Deployment, DomainName, ResponseValidation};
 
 use super::export::differences;
 use super::{sorted, usage};
@@ -120,6 +120,11 @@ fn only_files(stage: &model::Stage) -> Vec<&'static str> {
     }
     if settings().any(|settings| settings.concurrency_limit.is_some()) {
         found.push("the control plane has no `concurrencyLimit`; remove it from the file");
+    }
+    if stage.cache != CacheSettings::default()
+        || stage.cache_bytes.is_some_and(|bytes| cache_size(bytes).is_none())
+    {
+        found.push("the control plane has no `cache` of a stage; remove it from the file");
     }
     if stage.cache_bytes.is_some() && settings().any(|settings| settings.caching_enabled.is_none()) {
         found.push("on a stage with a cache, `methodSettings` of the control plane say `cachingEnabled`; say it in the file");

@@ -1,5 +1,7 @@
 //! The pipeline against an integration that is a table, without a socket.
 
+mod cache;
+mod cache_beyond;
 mod explain;
 mod throttle;
 mod transform;
@@ -22,12 +24,21 @@ struct FakeEnv {
     quota: RefCell<Option<u32>>,
     now: Cell<u64>,
     pressure: Cell<u8>,
+    flights: Flights,
 }
 
 impl FakeEnv {
     fn new(answer: Result<&'static str, GatewayError>) -> Self {
         let (limits, quota, now) = (CoreLimits::default(), RefCell::default(), Cell::default());
-        FakeEnv { answer, sent: RefCell::default(), limits, quota, now, pressure: Cell::default() }
+        FakeEnv {
+            answer,
+            sent: RefCell::default(),
+            limits,
+            quota,
+            now,
+            pressure: Cell::default(),
+            flights: Flights::default(),
+        }
     }
 }
 
@@ -64,6 +75,14 @@ impl Env for FakeEnv {
 
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.limits)
+    }
+
+    fn caches(&self) -> Option<&Flights> {
+        Some(&self.flights)
+    }
+
+    async fn wait(&self, wait: Wait, _: u64) -> Result<(Waited, u64), GatewayError> {
+        Ok((wait.await, self.now.get()))
     }
 
     /// A ledger that grants at once.

@@ -106,6 +106,7 @@ fn what_the_gateway_writes() {
         domain_name: b"d",
         account_id: "1",
         api_key_id: None,
+        cache_status: "-",
         error_message: None,
         error_response_type: None,
         validation_error: None,

@@ -68,6 +68,8 @@ pub(crate) struct Setup {
     pub(crate) cores: usize,
     /// The OpenAPI document.
     pub(crate) document: Value,
+    /// Further lines of the stage, the last ones in tables of their own.
+    pub(crate) stage: String,
     /// Further lines at the top of `ringway.toml`.
     pub(crate) process: String,
     /// Format of the access log, as in `ringway.toml`.
@@ -87,6 +89,7 @@ impl Setup {
             driver,
             cores: 1,
             document: document(backend),
+            stage: String::new(),
             process: String::new(),
             log_format: "json".into(),
             apis: &["api.toml"],
@@ -97,6 +100,12 @@ impl Setup {
 
     pub(crate) fn cores(mut self, cores: usize) -> Self {
         self.cores = cores;
+        self
+    }
+
+    /// Adds lines to the stage.
+    pub(crate) fn stage(mut self, lines: &str) -> Self {
+        self.stage += lines;
         self
     }
 
@@ -191,12 +200,12 @@ struct Running {
 impl Gateway {
     fn start(setup: Setup) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let Setup { driver, cores, document, mut process, log_format, apis, arguments, usage } = setup;
+        let Setup { driver, cores, document, stage, mut process, log_format, apis, arguments, usage } = setup;
         if !usage.is_empty() {
             fs::write(directory.path().join("usage.toml"), usage).unwrap();
             process = format!("usage = [\"usage.toml\"]\n{process}");
         }
-        write_api(directory.path(), &document);
+        write_api(directory.path(), &document, &stage);
         let text = format!(
             "listen = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\ncores = {cores}\napis = {apis:?}\n{process}\n\
              [accessLog]\npath = \"access.log\"\nformat = {}\n",
@@ -338,10 +347,10 @@ fn write_document(directory: &Path, document: &Value) {
     fs::rename(directory.join("new"), directory.join("api.json")).unwrap();
 }
 
-fn write_api(directory: &Path, document: &Value) {
+fn write_api(directory: &Path, document: &Value, stage: &str) {
     write_document(directory, document);
-    let api = "restApiId = \"itest00001\"\nbody = \"api.json\"\n[[stages]]\nstageName = \"dev\"\n\
-               [[domainNames]]\ndomainName = \"*\"\n[[domainNames.basePathMappings]]\nbasePath = \"\"\n\
+    let api = "restApiId = \"itest00001\"\nbody = \"api.json\"\n[[stages]]\nstageName = \"dev\"\n".to_owned();
+    let domain = "[[domainNames]]\ndomainName = \"*\"\n[[domainNames.basePathMappings]]\nbasePath = \"\"\n\
                restApiId = \"itest00001\"\nstage = \"dev\"\n";
-    fs::write(directory.join("api.toml"), api).unwrap();
+    fs::write(directory.join("api.toml"), api + stage + domain).unwrap();
 }
