@@ -84,6 +84,10 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
         core.queue.pressure(exchange.now, core.settings.queue_time_nanos, || core.runtime.now())
     }
 
+    fn clock(&self) -> u64 {
+        self.core.runtime.now()
+    }
+
     #[inline]
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.core.limits)

@@ -2,6 +2,7 @@
 //! data plane runs, beside one ideal token bucket that sees the same requests. Prints a JSON line for each combination.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
@@ -35,7 +36,10 @@ enum Spread {
 
 /// A core whose integrations are mocked.
 #[derive(Default)]
-struct SimulatedCore(CoreLimits);
+struct SimulatedCore {
+    limits: CoreLimits,
+    clock: Cell<u64>,
+}
 
 impl Env for SimulatedCore {
     type Lease = Vec<u8>;
@@ -58,8 +62,12 @@ impl Env for SimulatedCore {
         0
     }
 
+    fn clock(&self) -> u64 {
+        self.clock.get()
+    }
+
     fn limits(&self) -> Option<&CoreLimits> {
-        Some(&self.0)
+        Some(&self.limits)
     }
 
     fn caches(&self) -> Option<&Flights> {
@@ -137,6 +145,7 @@ fn run(rate: f64, burst: u32, cores: usize, spread: Spread, random: &mut Random)
             Spread::Moving => (now / SECOND) as usize % cores,
         };
         ideal += u64::from(bucket.admits(rate, burst, now));
+        env[core].clock.set(now as u64);
         let seen = (now - random.unit() * TURN).max(0.0) as u64;
         admitted += u64::from(request.send(&env[core], &snapshot, seen));
     }

@@ -71,6 +71,10 @@ impl Env for AnsweredEnv {
         0
     }
 
+    fn clock(&self) -> u64 {
+        0
+    }
+
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.limits)
     }

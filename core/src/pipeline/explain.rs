@@ -126,6 +126,10 @@ impl<E: Env> Env for Explaining<'_, E> {
         self.env.pressure(exchange)
     }
 
+    fn clock(&self) -> u64 {
+        self.env.clock()
+    }
+
     fn limits(&self) -> Option<&CoreLimits> {
         self.env.limits()
     }

@@ -68,6 +68,9 @@ pub trait Env {
     /// all of it.
     fn pressure(&self, exchange: &Exchange<'_>) -> u8;
 
+    /// A look at the clock, for what the time of [`Exchange::now`] is too early for.
+    fn clock(&self) -> u64;
+
     /// What the core knows of limits; `None`: nobody is limited here.
     fn limits(&self) -> Option<&CoreLimits>;
 

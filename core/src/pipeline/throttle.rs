@@ -79,24 +79,23 @@ pub(super) async fn admit<'a, E: Env>(
     let levels = levels(snapshot, limits, caller, exchange.route.unwrap_or_default());
     let held = enter(limits, caller)?;
     let quota = caller.and_then(|caller| caller.plan.quota.map(|settings| (caller, settings)));
-    let outcome = match quota {
-        None => core.leases.admit(&levels, exchange.now).map_err(|_| GatewayError::Throttled),
-        Some((caller, settings)) => {
-            let quick = spend(core, caller, settings, &levels, exchange.now, exchange.unix_millis / 1000);
-            match quick {
-                Spent::Admitted { ask } => {
-                    if let Some(period) = ask {
-                        request_more(env, caller, settings, period);
-                    }
-                    Ok(())
-                }
-                Spent::Refused(error) => Err(error),
-                // Boxed: only a key that nobody has used for long waits.
-                Spent::Wait { ask, period } => {
-                    Box::pin(wait(env, core, caller, settings, (ask, period), &levels, exchange)).await
-                }
-            }
+    let mut spent = spend(core, quota, &levels, exchange.now, exchange.unix_millis);
+    if let Spent::Refused(GatewayError::Throttled) = spent {
+        // A core looks at its clock once a turn: tokens may have come since.
+        exchange.now = env.clock();
+        spent = spend(core, quota, &levels, exchange.now, exchange.unix_millis);
+    }
+    let outcome = match (spent, quota) {
+        (Spent::Refused(error), _) => Err(error),
+        (Spent::Admitted { ask: Some(period) }, Some(quota)) => {
+            request_more(env, quota, period);
+            Ok(())
         }
+        // Boxed: only a key that nobody has used for long waits.
+        (Spent::Wait { ask, period }, Some(quota)) => {
+            Box::pin(wait(env, core, quota, ask.then_some(period), &levels, exchange)).await
+        }
+        (Spent::Admitted { .. } | Spent::Wait { .. }, _) => Ok(()),
     };
     if snapshot.rate_limit_headers {
         tell(core, caller, &levels, outcome, exchange);
@@ -184,17 +183,20 @@ enum Spent {
 #[inline]
 fn spend(
     core: &CoreLimits,
-    caller: Caller<'_>,
-    settings: QuotaSettings,
+    quota: Option<(Caller<'_>, QuotaSettings)>,
     levels: &[Option<Level<'_>>; LEVELS],
     now: u64,
-    unix_seconds: u64,
+    unix_millis: u64,
 ) -> Spent {
+    let Some((caller, settings)) = quota else {
+        let admitted = core.leases.admit(levels, now);
+        return admitted.map_or(Spent::Refused(GatewayError::Throttled), |()| Spent::Admitted { ask: None });
+    };
     if core.leases.look(levels, now).is_err() {
         return Spent::Refused(GatewayError::Throttled);
     }
     let quota = &caller.client.client.quota;
-    let period = core.periods(unix_seconds).of(settings.period);
+    let period = core.periods(unix_millis / 1000).of(settings.period);
     match quota.take(period, settings.limit) {
         Taken::Request { more } => match core.leases.admit(levels, now) {
             Ok(()) => Spent::Admitted { ask: more.then_some(period) },
@@ -211,7 +213,7 @@ fn spend(
 
 /// Asks for more of a quota. Nobody to ask, or too many who do: it is refused, and the next request asks again.
 #[cold]
-fn request_more<E: Env>(env: &E, caller: Caller<'_>, settings: QuotaSettings, period: u32) {
+fn request_more<E: Env>(env: &E, (caller, settings): (Caller<'_>, QuotaSettings), period: u32) {
     let client = caller.client.client.clone();
     if !env.ask_for_quota(QuotaRequest { client, period, settings }) {
         caller.client.client.quota.refuse();
@@ -222,26 +224,23 @@ fn request_more<E: Env>(env: &E, caller: Caller<'_>, settings: QuotaSettings, pe
 async fn wait<E: Env>(
     env: &E,
     core: &CoreLimits,
-    caller: Caller<'_>,
-    settings: QuotaSettings,
-    first: (bool, u32),
+    quota: (Caller<'_>, QuotaSettings),
+    mut ask: Option<u32>,
     levels: &[Option<Level<'_>>; LEVELS],
     exchange: &mut Exchange<'_>,
 ) -> Result<(), GatewayError> {
     let began = exchange.now;
-    let mut ask = first.0.then_some(first.1);
     loop {
         if let Some(period) = ask {
-            request_more(env, caller, settings, period);
+            request_more(env, quota, period);
         }
-        let now = env.pause().await;
-        exchange.now = now;
-        let waited = now.saturating_sub(began);
-        let unix_seconds = (exchange.unix_millis + waited / 1_000_000) / 1000;
-        match spend(core, caller, settings, levels, now, unix_seconds) {
+        exchange.now = env.pause().await;
+        let waited = exchange.now.saturating_sub(began);
+        let unix_millis = exchange.unix_millis + waited / 1_000_000;
+        match spend(core, Some(quota), levels, exchange.now, unix_millis) {
             Spent::Admitted { ask } => {
                 if let Some(period) = ask {
-                    request_more(env, caller, settings, period);
+                    request_more(env, quota, period);
                 }
                 return Ok(());
             }

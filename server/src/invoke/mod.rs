@@ -179,6 +179,11 @@ impl Env for SocketEnv<'_> {
         0
     }
 
+    /// Nothing that needs it: see below.
+    fn clock(&self) -> u64 {
+        0
+    }
+
     /// A request that is tried out is not limited, as AWS's TestInvokeMethod is not.
     fn limits(&self) -> Option<&CoreLimits> {
         None

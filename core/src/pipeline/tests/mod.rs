@@ -73,6 +73,10 @@ impl Env for FakeEnv {
         self.pressure.get()
     }
 
+    fn clock(&self) -> u64 {
+        self.now.get()
+    }
+
     fn limits(&self) -> Option<&CoreLimits> {
         Some(&self.limits)
     }

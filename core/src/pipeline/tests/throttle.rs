@@ -93,13 +93,18 @@ impl Gateway {
     /// Status and message of the answer, or its head where it is 200.
     fn call(&self, path: &str, key: &str) -> (u16, String) {
         let header = if key.is_empty() { String::new() } else { format!("X-API-Key: {key}\r\n") };
+        self.call_at(path, &header, self.env.now.get())
+    }
+
+    /// The same at a time that the core has seen the request at, maybe before the clock's.
+    fn call_at(&self, path: &str, header: &str, now: u64) -> (u16, String) {
         let text = format!("GET {path} HTTP/1.1\r\nHost: a1.execute-api.r.s\r\n{header}\r\n");
         let (mut head, mut answer_head) = (RequestHead::default(), ResponseHead::default());
         let parsed = parse_request(text.as_bytes(), &mut Scan::default(), &HeadLimits::default(), &mut head);
         assert_eq!(parsed, Ok(Parsed::Complete));
         let mut exchange =
             Exchange::new(text.as_bytes(), &head, &mut answer_head, IdSource::new(1).next_id());
-        exchange.now = self.env.now.get();
+        exchange.now = now;
         exchange.unix_millis = 1_700_000_000_000 + exchange.now / 1_000_000;
         {
             let mut serve = pin!(serve(&self.env, &self.snapshot, &mut exchange));
@@ -173,6 +178,21 @@ fn every_level_refuses_and_the_others_keep_their_tokens() {
     assert_eq!(gateway.passes("/dev/open", "", 10), 1);
     gateway.env.now.set(3 * SECOND);
     assert_eq!(gateway.passes("/dev/open", "", 10), 2);
+}
+
+#[test]
+fn a_token_that_came_since_the_core_saw_the_request_is_given() {
+    let mut with = configuration();
+    let mut plan = plan("p1", "dev");
+    plan.throttle = Some(throttle(1000.0, 1));
+    with.usage_plans = vec![plan.into()];
+    let gateway = Gateway::new(&with);
+    let header = format!("X-API-Key: {VALUE}\r\n");
+    let at = |clock| {
+        gateway.env.now.set(clock);
+        gateway.call_at("/dev/keyed", &header, SECOND).0
+    };
+    assert_eq!([at(SECOND), at(SECOND + 999_999), at(SECOND + 1_000_000)], [200, 429, 200]);
 }
 
 #[test]

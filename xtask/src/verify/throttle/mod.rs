@@ -12,7 +12,8 @@ use crate::options::Options;
 use crate::report::{Comparison, Report, Table};
 use crate::{Outcome, cargo, process};
 
-/// What may differ: a thousandth of what is admitted, or a request of each core, whichever is more.
+/// How many may be admitted beyond rate × time + burst, and fewer than an ideal bucket admits of the same requests: a thousandth of what is
+/// admitted, or a request of each core, whichever is more. (Requests at random find a small bucket full now and then, even an ideal one.)
 const SHARE: f64 = 0.001;
 
 /// Runs both parts, or the one that `--only` names.
@@ -41,27 +42,24 @@ fn simulated(report: &mut Report) -> Outcome<()> {
         "ideal",
         "rate × time + burst",
     ]);
-    let (mut rows, mut outside, mut worst, mut over) = (0.0, 0.0, 0.0_f64, 0.0_f64);
+    let (mut rows, mut under, mut over) = (0.0, f64::MIN, f64::MIN);
     for line in text.lines() {
         let row: Value = serde_json::from_str(line).map_err(|error| format!("{line}: {error}"))?;
         let number = |name: &str| row[name].as_f64().ok_or_else(|| format!("{line}: no {name}"));
         let (admitted, ideal) = (number("admitted")?, number("ideal")?);
         let allowed = (ideal * SHARE).max(number("cores")?).max(1.0);
-        let difference = (admitted - ideal).abs() / allowed;
         rows += 1.0;
-        outside += f64::from(u8::from(difference > 1.0));
-        worst = worst.max(difference);
+        under = under.max((ideal - admitted) / allowed);
         over = over.max((admitted - number("most")?) / allowed);
         let cells = ["rate", "burst", "cores", "load", "seconds", "admitted", "ideal", "most"];
         table.row(cells.map(|name| row[name].to_string().trim_matches('"').to_owned()));
     }
     print!("\n{}", table.text());
     report.figure("simulated", rows);
-    report.figure("simulated_outside_of_bound", outside);
-    report.figure("simulated_worst_of_bound", worst);
+    report.figure("simulated_under_of_bound", under);
     report.figure("simulated_over_of_bound", over);
     report.target("simulated", Comparison::AtLeast, 390.0);
-    report.target("simulated_outside_of_bound", Comparison::Equal, 0.0);
+    report.target("simulated_under_of_bound", Comparison::AtMost, 1.0);
     report.target("simulated_over_of_bound", Comparison::AtMost, 1.0);
     Ok(())
 }
