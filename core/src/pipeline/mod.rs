@@ -148,17 +148,10 @@ async fn run<'a, E: Env>(
     }
     let Some(plan) = &route.plan.cache else { return integrate::invoke(env, &route, exchange).await };
     match cache::lookup(env, &route, plan, exchange)? {
-        cache::Looked::Served(served) => return Ok(served),
-        cache::Looked::Ask => {}
+        cache::Looked::Served(served) => Ok(served),
         // Boxed: see above.
-        cache::Looked::Wait(wait) => {
-            if let Some(served) = Box::pin(cache::wait(env, &route, wait, exchange)).await? {
-                return Ok(served);
-            }
-        }
+        looked => Box::pin(cache::ask(env, &route, looked, exchange)).await,
     }
-    let invoked = integrate::invoke(env, &route, exchange).await;
-    cache::settle(env, &route, exchange, invoked)
 }
 
 #[cfg(test)]

@@ -284,6 +284,7 @@ impl Ledger {
             account.is_stored();
         }
         let (number, count, low) = (account.row.number, lease.count as u32, lease.low as u32);
+        client.quota.set_remaining(account.remaining(&entry.settings));
         entry.account = account;
         client.quota.grant(number, count, low, is_last.then_some(request.settings.limit));
     }
@@ -340,7 +341,11 @@ impl Ledger {
         let write = entry.write(plan, key, &account);
         self.keeper.apply(&[write])?;
         account.is_stored();
-        self.entry(plan, key, settings, 0)?.account = account;
+        let entry = self.entry(plan, key, settings, 0)?;
+        if let Some(client) = &entry.client {
+            client.quota.set_remaining(remaining);
+        }
+        entry.account = account;
         Ok(())
     }
 

@@ -245,7 +245,13 @@ fn what_is_left_can_be_changed_at_once_and_for_this_period() {
     assert_eq!(ledger.take_all(&key, quota, u64::MAX), 7);
     set(&ledger, 50);
     assert_eq!(ledger.take_all(&key, quota, 10), 10);
+    // What clients are told: granted or not.
+    let begin = Instant::now();
+    while key.quota.remaining() != 40 {
+        assert!(begin.elapsed() < Duration::from_secs(5), "{} left", key.quota.remaining());
+    }
     set(&ledger, 0);
+    assert_eq!(key.quota.remaining(), 0);
     assert_eq!(ledger.take(&key, quota), Taken::Exhausted);
     set(&ledger, 3);
     ledger.crash();

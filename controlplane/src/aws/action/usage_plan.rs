@@ -204,7 +204,8 @@ pub(super) fn check_method(key: &str) -> Result<(), Exception> {
 
 /// What has to hold of numbers and periods after a change.
 ///
-/// The offset is the day that a period begins with: that is how AWS bounds it, whatever its model says (tables.md §9.6).
+/// AWS bounds the offset as if it were the day that a period begins with, but its model says that it is subtracted from the limit of the
+/// first period, and so it is here (tables.md §9.6).
 pub(in crate::aws) fn check_settings(plan: &UsagePlan) -> Result<(), Exception> {
     let of_methods = plan.api_stages.iter().flat_map(|stage| stage.throttle.values());
     for throttle in plan.throttle.iter().chain(of_methods) {

@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::transform::encode_trace_id;
-use super::{Env, Exchange, ResponseFraming, Route, Served, respond};
+use super::{Env, Exchange, ResponseFraming, Route, Served, integrate, respond};
 use crate::cache::{CacheStatus, Entry, Found, Outcome, Turn, Wait, Waited};
 use crate::error::GatewayError;
 use crate::http1::{BodyLength, HeaderId, Method, encode};
@@ -147,8 +147,28 @@ fn answer<'a, E: Env>(
     looked
 }
 
+/// Asks the integration, or waits for the one who does.
+pub(super) async fn ask<'a, E: Env>(
+    env: &E,
+    route: &Route<'a>,
+    looked: Looked<E::Lease>,
+    exchange: &mut Exchange<'a>,
+) -> Result<Served<E::Lease>, GatewayError> {
+    match looked {
+        Looked::Served(served) => return Ok(served),
+        Looked::Ask => {}
+        Looked::Wait(other) => {
+            if let Some(served) = wait(env, route, other, exchange).await? {
+                return Ok(served);
+            }
+        }
+    }
+    let invoked = integrate::invoke(env, route, exchange).await;
+    settle(env, route, exchange, invoked)
+}
+
 /// Waits for the answer that another request asks for. `None`: this one has to ask.
-pub(super) async fn wait<'a, E: Env>(
+async fn wait<'a, E: Env>(
     env: &E,
     route: &Route<'a>,
     mut wait: Wait,
@@ -223,7 +243,7 @@ pub(super) fn is_awaited(exchange: &Exchange<'_>) -> bool {
 }
 
 /// What the integration has said, or what was kept where it has failed.
-pub(super) fn settle<E: Env>(
+fn settle<E: Env>(
     env: &E,
     route: &Route<'_>,
     exchange: &mut Exchange<'_>,
@@ -284,7 +304,7 @@ pub async fn refresh<'a, E: Env>(env: &E, snapshot: &'a Snapshot, exchange: &mut
         None => return false,
     };
     let invoked = match invoked {
-        Ok(()) => super::integrate::invoke(env, &route, exchange).await,
+        Ok(()) => integrate::invoke(env, &route, exchange).await,
         Err(error) => Err(error),
     };
     if let Ok(served @ Served::Complete) = &invoked {
