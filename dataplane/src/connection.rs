@@ -157,6 +157,7 @@ impl<R: Runtime> Connection<R> {
             upload: RefCell::new(None),
             rest: RefCell::new(None),
             torn: Cell::new(false),
+            gave_up: Cell::new(false),
             client_left: Cell::new(false),
             deadline: Cell::new(0),
             called: Cell::new(0),
@@ -200,6 +201,7 @@ impl<R: Runtime> Connection<R> {
         match relayed {
             _ if env.torn.get() => self.cut(),
             Relayed::Cut => self.cut(),
+            Relayed::Encoded if env.gave_up.get() => self.close_unheard(out).await,
             Relayed::Encoded | Relayed::Sent if close => self.close_after(out, env.discard_upload()).await,
             Relayed::Encoded => match rest(&env, &input, after_body) {
                 None => Next::Answer(out),
@@ -266,6 +268,17 @@ impl<R: Runtime> Connection<R> {
                 break;
             }
             left -= bytes.len();
+        }
+        Next::Close
+    }
+
+    /// As [`Connection::close_after`], where nothing may be received any more: the client has a while to read the answer.
+    #[cold]
+    async fn close_unheard(&self, out: Buf) -> Next {
+        if self.send_answer(out).await {
+            self.stream.shutdown_send();
+            self.slot.timer.arm(self.core.runtime.now() + LINGER_NANOS);
+            let _ = self.slot.timer.guard(self.stream.closed()).await;
         }
         Next::Close
     }

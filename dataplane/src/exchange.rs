@@ -50,6 +50,8 @@ pub(crate) struct ExchangeEnv<'a, R: Runtime> {
     pub(crate) rest: RefCell<Option<Buf>>,
     /// An interim answer was begun: until it is sent whole, no other can be.
     pub(crate) torn: Cell<bool>,
+    /// The client took too long for its body: a receive was dropped, so that nothing more may be received.
+    pub(crate) gave_up: Cell<bool>,
     /// Nobody is left to answer.
     pub(crate) client_left: Cell<bool>,
     /// When the exchange ends at the latest; set when the integration is called.

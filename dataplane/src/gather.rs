@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::pin::pin;
 
 use ringway_core::error::{GatewayError, IntegrationFault};
-use ringway_core::http1::BodyDecoder;
+use ringway_core::http1::{BodyDecoder, encode};
 use ringway_core::limits::{BODY_BYTES_MAX, GATHERED_BYTES_MAX};
 use ringway_core::pipeline::Exchange;
 use ringway_ring::buf::{Buf, LARGE, SMALL, freed};
@@ -59,14 +59,14 @@ pub(crate) async fn read_body<R: Runtime>(
         env.gathered.set(true);
         return Ok(out);
     }
-    if body.expects_continue && !env.send_interim(Buf::copy_of(ringway_core::http1::encode::CONTINUE)).await {
-        env.client_left.set(true);
-        return Err(GatewayError::RequestTimeout);
-    }
     env.timer.arm(env.core.runtime.now() + nanos);
     let rest = {
         let receive = pin!(receive_body(env, &mut body, &mut out));
-        env.timer.guard(receive).await.map_err(|_| GatewayError::RequestTimeout)??
+        let received = env.timer.guard(receive).await;
+        received.map_err(|_| {
+            env.gave_up.set(true);
+            GatewayError::RequestTimeout
+        })??
     };
     *env.rest.borrow_mut() = Some(rest);
     env.gathered.set(true);
@@ -74,12 +74,17 @@ pub(crate) async fn read_body<R: Runtime>(
     Ok(out)
 }
 
-/// Reads until the body is whole; returns what came after it.
+/// Reads until the body is whole, asking for it where that is expected; returns what came after it.
 async fn receive_body<R: Runtime>(
     env: &ExchangeEnv<'_, R>,
     body: &mut RequestBody,
     out: &mut Vec<u8>,
 ) -> Result<Buf, GatewayError> {
+    // Within the time for the body, as a client may not read it.
+    if body.expects_continue && !env.send_interim(Buf::copy_of(encode::CONTINUE)).await {
+        env.client_left.set(true);
+        return Err(GatewayError::RequestTimeout);
+    }
     let mut capacity = SMALL;
     loop {
         let mut input = match env.client().recv(capacity).await {

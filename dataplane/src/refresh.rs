@@ -66,6 +66,7 @@ async fn run<R: Runtime>(counted: Counted<R>, adopted: Rc<Adopted<R>>, again: Ag
         upload: RefCell::new(None),
         rest: RefCell::new(None),
         torn: Cell::new(false),
+        gave_up: Cell::new(false),
         client_left: Cell::new(false),
         deadline: Cell::new(0),
         called: Cell::new(0),

@@ -53,6 +53,8 @@ pub(crate) struct Conditions {
     pub(crate) drain_millis: u64,
     /// Whether exchanges may have to wait for an upstream connection.
     pub(crate) scarce: bool,
+    /// Of the usage plan, for all requests of the world.
+    pub(crate) quota: u64,
 }
 
 /// One of `choices`.
@@ -101,6 +103,7 @@ impl Conditions {
             },
             drain_millis: rng.between(50, 10_000),
             scarce,
+            quota: rng.between(2, 12),
         }
     }
 

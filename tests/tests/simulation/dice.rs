@@ -7,7 +7,7 @@ use crate::conditions::{Conditions, MS, Temper, pick};
 use crate::corpus;
 use crate::request::{Act, After, Framing, Pace, Request, Route, Script, Upload};
 
-const ROUTES: [Route; 16] = [
+const ROUTES: [Route; 18] = [
     Route::Any,
     Route::Any,
     Route::Any,
@@ -23,6 +23,8 @@ const ROUTES: [Route; 16] = [
     Route::AsPost,
     Route::AsHead,
     Route::Mock,
+    Route::Limited,
+    Route::Limited,
     Route::Unknown,
 ];
 

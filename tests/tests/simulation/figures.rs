@@ -27,5 +27,6 @@ macro_rules! figures {
 figures! {
     seeds requests answers_scripted answers_gateway answers_cut unanswered executions uploads early_answers clients_left
     malformed slow_heads idle_closes timeouts retries swaps drains_midway upstream_connections faults_injected
+    limited_passed throttled quota_exceeded
     virtual_seconds
 }

@@ -25,12 +25,16 @@ use crate::book::{Book, Generation};
 use crate::client;
 use crate::conditions::{Conditions, Drain, MS, pick};
 use crate::judge;
+use crate::limits::{self, Ledger};
 use crate::request::Route;
 use crate::time::sleep;
 
+/// The id and the stage of the API.
+pub(crate) const API: &str = "simulated1";
+pub(crate) const STAGE: &str = "sim";
 /// What the log says of an exchange, in this order.
 const LOG_FORMAT: &str = "$context.requestId $context.status $context.resourcePath $context.integrationLatency \
-                          $context.responseLatency $context.error.responseType";
+                          $context.responseLatency $context.error.responseType $context.requestTimeEpoch";
 
 /// The cores and what they share.
 pub(crate) struct Gateway {
@@ -43,6 +47,7 @@ pub(crate) struct Gateway {
     /// Whether a core ended with exchanges under way, which a process takes with it.
     pub(crate) cut_off: Rc<Cell<bool>>,
     ready: Arc<AtomicUsize>,
+    ledger: Ledger,
     /// Snapshots that were replaced.
     replaced: RefCell<Vec<Weak<Snapshot>>>,
 }
@@ -70,6 +75,7 @@ impl Gateway {
             ended: Rc::default(),
             cut_off: Rc::default(),
             ready: Arc::default(),
+            ledger: Ledger::new(book.conditions.quota),
             replaced: RefCell::default(),
         };
         for index in 0..book.conditions.cores {
@@ -92,7 +98,7 @@ impl Gateway {
             counters: counters.clone(),
             log: sink,
             explanations: Arc::default(),
-            quota_requests: None,
+            quota_requests: Some(self.ledger.requests.clone()),
             mailbox,
             ready: self.ready.clone(),
             seed: self.book.rng.next(),
@@ -151,6 +157,11 @@ impl Gateway {
             let message = CoreMessage::Drain { deadline_millis: self.book.conditions.drain_millis };
             core.mailbox.try_send(message).expect("the mailbox of a core has room");
         }
+    }
+
+    /// Answers what cores ask of the quota.
+    pub(crate) fn grant(&self) {
+        self.ledger.work(&self.book);
     }
 
     /// Moves what the cores have logged into `lines`, as the writer does.
@@ -214,8 +225,10 @@ fn snapshot(book: &Book, registry: &mut Registry) -> Snapshot {
         resources.push(resource(&book.conditions, route, generation, &authority));
         authorities.insert(route, authority);
     }
-    let snapshot = compile(&configuration(resources), &compile_settings(), registry)
-        .expect("the configuration is right");
+    let mut configuration = configuration(resources);
+    limits::add(&mut configuration, book.conditions.quota);
+    let snapshot =
+        compile(&configuration, &compile_settings(), registry).expect("the configuration is right");
     for endpoint in snapshot.endpoints.iter().filter(|endpoint| !endpoint.is_literal()) {
         let mut addresses: Vec<_> =
             (0..book.conditions.backends).map(|backend| backend::address(backend, endpoint.port)).collect();
@@ -272,7 +285,7 @@ fn resource(conditions: &Conditions, route: Route, generation: usize, authority:
         _ => {}
     }
     let integration = match route {
-        Route::Mock => mock(generation),
+        Route::Mock | Route::Limited => mock(generation),
         _ => Integration {
             uri: Some(format!("http://{authority}/g{generation}{target}")),
             http_method: Some(route.verb().unwrap_or(HttpMethod::Any)),
@@ -284,7 +297,10 @@ fn resource(conditions: &Conditions, route: Route, generation: usize, authority:
     Resource {
         id: format!("r{}", route as usize),
         path: route.resource().to_owned(),
-        methods: vec![Method::new(HttpMethod::Any, integration)],
+        methods: vec![Method {
+            api_key_required: route == Route::Limited,
+            ..Method::new(HttpMethod::Any, integration)
+        }],
     }
 }
 
@@ -306,16 +322,14 @@ fn mock(generation: usize) -> Integration {
 /// Serves `resources` on every domain.
 pub(crate) fn configuration(resources: Vec<Resource>) -> Configuration {
     let rest_api = RestApi { name: "simulated".to_owned(), resources, ..RestApi::default() };
-    let stage = Stage::new("sim", Deployment { id: "d1".to_owned(), rest_api }.into());
+    let stage = Stage::new(STAGE, Deployment { id: "d1".to_owned(), rest_api }.into());
     let mapping = BasePathMapping {
         base_path: String::new(),
-        rest_api_id: "simulated1".to_owned(),
-        stage: Some("sim".to_owned()),
+        rest_api_id: API.to_owned(),
+        stage: Some(STAGE.to_owned()),
     };
     Configuration {
-        apis: vec![
-            Api { id: "simulated1".to_owned(), name: "simulated".to_owned(), stages: vec![stage] }.into(),
-        ],
+        apis: vec![Api { id: API.to_owned(), name: "simulated".to_owned(), stages: vec![stage] }.into()],
         domain_names: vec![DomainName { domain_name: "*".to_owned(), base_path_mappings: vec![mapping] }],
         ..Configuration::default()
     }

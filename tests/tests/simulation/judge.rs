@@ -75,14 +75,22 @@ impl Possible {
             return Possible { gateway: vec![413], ..Possible::default() };
         }
         match request.route {
+            Route::Limited if !request.has_key() => {
+                return Possible { gateway: vec![403], ..Possible::default() };
+            }
             // It is answered once its body is there: a template may read it.
-            Route::Mock => {
+            Route::Mock | Route::Limited => {
                 let refused = |status| Possible { gateway: vec![status], ..Possible::default() };
-                return match request.upload {
+                let mut possible = match request.upload {
                     _ if too_large => refused(413),
                     Upload::Faulty(..) => refused(400),
                     _ => Possible { scripted: true, ..Possible::default() },
                 };
+                if request.route == Route::Limited {
+                    // Throttle or quota, and a ledger that cannot write.
+                    possible.gateway.extend([429, 503]);
+                }
+                return possible;
             }
             Route::Unknown => return Possible { gateway: vec![403], ..Possible::default() },
             Route::Nowhere => return Possible { gateway: vec![504], ..Possible::default() },
@@ -172,7 +180,9 @@ fn judge(book: &Book, request: &Request, received: &Received) -> Result<(), Stri
     match (scripted, request.route) {
         (true, _) if possible.scripted || possible.cut => check_scripted(book, request, received, head)?,
         (true, _) => return Err(format!("the backend's answer is none of {possible:?}")),
-        (false, Route::Mock) if head.status == 200 => check_mock(book, request, received, head)?,
+        (false, Route::Mock | Route::Limited) if head.status == 200 => {
+            check_mock(book, request, received, head)?
+        }
         (false, _) if possible.gateway.contains(&head.status) => check_gateway(book, request, received)?,
         (false, _) => return Err(format!("the gateway's answer is none of {possible:?}")),
     }

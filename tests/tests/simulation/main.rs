@@ -13,6 +13,7 @@ mod dice;
 mod figures;
 mod gateway;
 mod judge;
+mod limits;
 mod message;
 mod request;
 mod seed;

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use ringway_core::http1::Method;
 use ringway_core::model::HttpMethod;
 
+use crate::limits;
+
 /// The routes of the simulated API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Route {
@@ -21,13 +23,15 @@ pub(crate) enum Route {
     AsPost,
     AsHead,
     Mock,
+    /// Takes an API key, whose plan has a throttle and a quota; mocked.
+    Limited,
     /// Not in the API.
     Unknown,
 }
 
 impl Route {
     /// Those that the API has.
-    pub(crate) const KNOWN: [Route; 10] = [
+    pub(crate) const KNOWN: [Route; 11] = [
         Route::Any,
         Route::Item,
         Route::File,
@@ -38,6 +42,7 @@ impl Route {
         Route::AsPost,
         Route::AsHead,
         Route::Mock,
+        Route::Limited,
     ];
 
     /// The resource.
@@ -53,6 +58,7 @@ impl Route {
             Route::AsPost => "/as-post",
             Route::AsHead => "/as-head",
             Route::Mock => "/mock",
+            Route::Limited => "/limited",
             Route::Unknown => "/unknown",
         }
     }
@@ -69,7 +75,7 @@ impl Route {
 
     /// Whether a backend answers it.
     pub(crate) fn has_backend(self) -> bool {
-        !matches!(self, Route::Nowhere | Route::Mock | Route::Unknown)
+        !matches!(self, Route::Nowhere | Route::Mock | Route::Limited | Route::Unknown)
     }
 }
 
@@ -183,6 +189,11 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Whether it has the API key that its route takes.
+    pub(crate) fn has_key(&self) -> bool {
+        self.route == Route::Limited && !self.id.is_multiple_of(8)
+    }
+
     /// The verb that the backend sees.
     pub(crate) fn sent_verb(&self) -> HttpMethod {
         self.route.verb().or(self.overriding).unwrap_or(self.verb)
@@ -230,6 +241,9 @@ impl Request {
             self.path(),
             self.id
         );
+        if self.has_key() {
+            let _ = write!(head, "X-API-Key: {}\r\n", limits::KEY);
+        }
         if let Some(verb) = self.overriding {
             let _ = write!(head, "X-HTTP-Method-Override: {}\r\n", verb.as_str());
         }

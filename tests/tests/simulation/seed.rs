@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+use ringway_core::limits::REQUEST_BODY_NANOS_MAX;
 use ringway_ring::net::Runtime;
 use ringway_ring::sim::{Faults, Outcome, Rng, World};
 
@@ -13,7 +14,7 @@ use crate::conditions::{Conditions, MS, SECOND};
 use crate::figures::Figures;
 use crate::gateway::{self, Gateway};
 use crate::request::Route;
-use crate::{backend, client};
+use crate::{backend, client, limits};
 
 /// Longest virtual time of a world in which clients still ask.
 const LIMIT: u64 = 1200 * SECOND;
@@ -90,6 +91,7 @@ impl Run {
         let outcome = self.world.run_until(
             || {
                 gateway.take_log(&mut log.borrow_mut());
+                gateway.grant();
                 book.first_violation().is_some() || done()
             },
             limit,
@@ -175,13 +177,16 @@ impl Run {
     fn check_log(&self) -> Result<(), String> {
         let log = String::from_utf8_lossy(&self.log.borrow()).into_owned();
         let mut lines: HashMap<&str, Vec<&str>> = HashMap::new();
+        let mut limited = Vec::new();
         for line in log.lines() {
             let fields: Vec<&str> = line.split(' ').collect();
             self.check_times(&fields).map_err(|what| format!("{what}: {line}"))?;
+            limited.extend(limits::line(&fields));
             if lines.insert(fields[0], fields).is_some() {
                 return Err(format!("two log lines have the request id of {line}"));
             }
         }
+        limits::check(&self.book, limited)?;
         let (requests, dropped) =
             (self.gateway.sum(|c| c.requests.get()), self.gateway.sum(|c| c.log_dropped.get()));
         if self.gateway.cut_off.get() {
@@ -201,8 +206,8 @@ impl Run {
 
     /// In milliseconds, rounded down; a timer fires up to a tick late.
     fn check_times(&self, fields: &[&str]) -> Result<(), String> {
-        let [_, _, resource, integration, total, error] = fields else {
-            return Err("a log line has not six fields".to_owned());
+        let [_, _, resource, integration, total, error, _] = fields else {
+            return Err("a log line has not seven fields".to_owned());
         };
         let conditions = &self.book.conditions;
         let timeout = match *resource == Route::Fast.resource() {
@@ -215,7 +220,10 @@ impl Run {
         if *error == "INTEGRATION_TIMEOUT" && !(timeout..=timeout + 2).contains(&integration) {
             return Err(format!("a timeout of {timeout} ms came after {integration} ms"));
         }
-        if integration > timeout + 2 || total > head + timeout + 4 {
+        // What is mocked waits for the whole body first.
+        let is_mocked = [Route::Mock, Route::Limited].iter().any(|route| *resource == route.resource());
+        let longest = if is_mocked { REQUEST_BODY_NANOS_MAX / MS } else { timeout };
+        if integration > timeout + 2 || total > head + longest + 4 {
             return Err(format!("an exchange outlived its timeout of {timeout} ms"));
         }
         Ok(())
