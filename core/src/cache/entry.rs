@@ -65,9 +65,11 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn take(all: &Arc<AtomicU64>, bytes: u64) -> Self {
-        all.fetch_add(bytes, Ordering::Relaxed);
-        Room { all: all.clone(), bytes }
+    /// `None`: there would be more than `most`.
+    pub(super) fn take(all: &Arc<AtomicU64>, bytes: u64, most: u64) -> Option<Self> {
+        let add = |known: u64| known.checked_add(bytes).filter(|sum| *sum <= most);
+        all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
+        Some(Room { all: all.clone(), bytes })
     }
 }
 

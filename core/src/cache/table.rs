@@ -202,10 +202,7 @@ impl Cache {
         if size > self.budget / LARGEST_SHARE || answer.body.len() > CACHED_BYTES_MAX || is_old() {
             return false;
         }
-        let room = Room::take(&self.bytes, size);
-        if !self.make_room(ticket.began) {
-            return false;
-        }
+        let Some(room) = self.room(size, ticket.began) else { return false };
         let Ticket { hash, began, sequence } = ticket;
         let asked = Asked { key, mark: mark(hash), began, sequence };
         let entry = Arc::new(Entry::new(asked, answer, lifetime, room));
@@ -349,11 +346,11 @@ impl Cache {
         first % WAYS
     }
 
-    /// Moves the clock hand on until the budget is kept. False: what is counted is not in the table, but in the hands of readers.
-    fn make_room(&self, now: u64) -> bool {
+    /// Room within the budget, for which the clock hand moves on. `None`: what is counted is not in the table, but in the hands of readers.
+    fn room(&self, size: u64, now: u64) -> Option<Room> {
         for _ in 0..=2 * self.sets.len() {
-            if self.bytes() <= self.budget {
-                return true;
+            if let Some(room) = Room::take(&self.bytes, size, self.budget) {
+                return Some(room);
             }
             let set = &self.sets[self.hand.fetch_add(1, Ordering::Relaxed) % self.sets.len()];
             for way in (0..WAYS).filter(|way| set.marks[*way].load(Ordering::Relaxed) != 0) {
@@ -365,6 +362,6 @@ impl Cache {
                 }
             }
         }
-        self.bytes() <= self.budget
+        Room::take(&self.bytes, size, self.budget)
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn keep<L>(route: &Route<'_>, exchange: &mut Exchange<'_>, served: &S
     };
     match (served, exchange.framing) {
         (Served::Complete | Served::Kept(_), _) | (_, ResponseFraming::Complete) => {
-            exchange.cache.is_stored = keep.store(exchange.status, &exchange.out[body..]);
+            exchange.cache.is_stored = keep.store(exchange.status, &exchange.out[body..], exchange.now);
         }
         (Served::Streaming(_), framing) => {
             let length = if let ResponseFraming::Length(length) = framing { length } else { 0 };
@@ -128,13 +128,15 @@ impl Keep<'_> {
         self.tags.len() <= CACHE_TAGS_MAX
     }
 
-    fn store(self, status: u16, body: &[u8]) -> bool {
-        let Keep { plan, ticket, key, lines, age, tags, lead, .. } = self;
+    fn store(self, status: u16, body: &[u8], now: u64) -> bool {
+        let Keep { plan, hash, ticket, key, lines, age, tags, lead, .. } = self;
         let answer = NewAnswer { status, lines: &lines, body, age: age * 1_000_000_000, tags: &tags };
         let lifetime = plan.lifetime(status);
         let is_stored = lifetime.is_some_and(|lifetime| plan.cache.insert(ticket, &key, &answer, lifetime));
         if let Some(lead) = lead {
-            lead.finish(if is_stored { Outcome::Kept } else { Outcome::NotKept });
+            // Another core may have kept a newer answer meanwhile.
+            let is_there = is_stored || plan.cache.find(hash, &key).is_some_and(|entry| entry.is_fresh(now));
+            lead.finish(if is_there { Outcome::Kept } else { Outcome::NotKept });
         }
         is_stored
     }
@@ -160,7 +162,7 @@ impl Exchange<'_> {
     pub fn keep_answer(&mut self) {
         if let Some(mut keep) = self.cache.keep.take() {
             let body = std::mem::take(&mut keep.body);
-            self.cache.is_stored = keep.store(self.status, &body);
+            self.cache.is_stored = keep.store(self.status, &body, self.now);
         }
     }
 }

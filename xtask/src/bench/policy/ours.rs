@@ -46,7 +46,7 @@ quota = {{ limit = 1000000000000, period = "MONTH" }}
         );
         let usage = self.scratch.write(&format!("{name}.usage.toml"), &usage)?;
         let lines = format!(
-            "usage = [{:?}]\naccount = {{ throttle = {{ {THROTTLE} }} }}\n",
+            "usage = [{:?}]\naccount = {{ throttle = {{ {THROTTLE} }} }}\nquota = {{ store = \"{name}.redb\" }}\n",
             usage.display().to_string()
         );
         self.start_configured(name, &api, &lines)

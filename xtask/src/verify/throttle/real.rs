@@ -14,8 +14,8 @@ use crate::report::{Comparison, Report, Table, progress};
 use crate::{Outcome, cargo};
 
 /// Rates and bursts; each has a path of its own. This machine cannot offer much more than the last.
-const THROTTLES: [(u32, u32); 6] =
-    [(1, 1), (10, 10), (100, 1), (1_000, 100), (3_000, 1_000), (10_000, 10_000)];
+const THROTTLES: [(u32, u32); 7] =
+    [(1, 1), (10, 10), (100, 1), (1_000, 100), (3_000, 1_000), (10_000, 10_000), (50_000, 1_000)];
 const LOADS: [&str; 3] = ["one", "all", "moving"];
 /// Connections of each core.
 const CONNECTIONS: usize = 4;
