@@ -52,12 +52,12 @@ pub(crate) fn has_subcommand(name: &str) -> bool {
 }
 
 /// Builds `packages` in release mode and returns the directory of the binaries.
+///
+/// One by one: together, each would have the features of its dependencies that another one asks for, and be built anew for each set.
 pub(crate) fn release(packages: &[&str]) -> Outcome<PathBuf> {
-    let mut build = command(&["build", "--release", "--bins"]);
     for package in packages {
-        build.args(["--package", package]);
+        run(&mut command(&["build", "--release", "--bins", "--package", package]))?;
     }
-    run(&mut build)?;
     Ok(target_directory()?.join("release"))
 }
 
