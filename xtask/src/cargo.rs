@@ -11,10 +11,21 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// A cargo command in the root, by the cargo that runs this program.
+///
+/// Without what that has told this program of its own package: build scripts (that of the crate `ring`) run again where it changes, so that
+/// each turn between `cargo build` and `cargo xtask` would build everything above them anew.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root()).args(arguments);
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if is_of_package {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

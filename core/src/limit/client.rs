@@ -4,6 +4,7 @@ use super::{Bucket, Quota, UnderWay};
 
 /// A key in a plan: shared by all cores, and by all snapshots that have both.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct Client {
     /// Id of the plan.
     pub usage_plan_id: Box<str>,

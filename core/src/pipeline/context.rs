@@ -18,7 +18,7 @@ pub(super) fn write(variable: ContextVariable, exchange: &Exchange<'_>, out: &mu
             None => return false,
         },
         ContextVariable::ApiKeyId => match exchange.api_key {
-            Some(key) => out.extend_from_slice(key.id.as_bytes()),
+            Some(key) => out.extend_from_slice(key.id().as_bytes()),
             None => return false,
         },
         ContextVariable::DomainName => out.extend_from_slice(without_port(exchange.host())),

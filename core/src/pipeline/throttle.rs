@@ -12,7 +12,7 @@ use crate::limit::quota::{QuotaRequest, Taken, first_day};
 use crate::limit::{CoreLimits, Level, Place};
 use crate::limits::{API_KEY_BYTES_MAX, QUOTA_WAIT_NANOS_MAX};
 use crate::model::{DEFAULT_PRIORITY, QuotaSettings};
-use crate::snapshot::{ClientPlan, PlanStage, RouteLimits, Snapshot, UsagePlanTable};
+use crate::snapshot::{ClientRef, PlanStage, RouteLimits, Snapshot, UsagePlanTable};
 
 /// Throttles of one request.
 const LEVELS: usize = 4;
@@ -22,7 +22,7 @@ const LEVELS: usize = 4;
 struct Caller<'a> {
     plan: &'a UsagePlanTable,
     stage: &'a PlanStage,
-    client: &'a ClientPlan,
+    client: ClientRef<'a>,
 }
 
 /// What a request holds while it is under way.
@@ -142,7 +142,7 @@ fn levels<'a>(
 ) -> [Option<Level<'a>>; LEVELS] {
     let of_method = caller.and_then(|caller| {
         let method = caller.stage.methods.iter().find(|method| method.route == route)?;
-        Some(Level { bucket: &caller.client.methods[method.bucket as usize], rate: &method.rate })
+        Some(Level { bucket: caller.client.method(method.bucket)?, rate: &method.rate })
     });
     let of_client = caller.and_then(|Caller { plan, client, .. }| {
         Some(Level { bucket: &client.client.throttle, rate: plan.throttle.as_ref()? })

@@ -28,7 +28,7 @@ pub use plan::{
 pub use registry::{EndpointAddresses, Registry, RouteLabels, StageLabels};
 pub use target::{HeaderValue, ParameterValue, TargetPart};
 pub use usage::{
-    ApiKeyPlan, ClientPlan, KeyTable, MethodRate, PlanStage, RouteLimits, Throttle, UsagePlanTable,
+    ApiKeyPlan, ClientRef, KeyTable, MethodRate, PlanStage, RouteLimits, Throttle, UsagePlanTable,
     UsageTables,
 };
 

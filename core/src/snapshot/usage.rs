@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 use crate::limit::{Bucket, Client, TokenRate, UnderWay};
 use crate::model::{API_KEY_PARTS, QuotaSettings, hash_of, part_of};
@@ -73,82 +73,167 @@ pub struct Throttle {
     pub bucket: Arc<Bucket>,
 }
 
-/// Bytes of a value that lie in the table itself: AWS makes values of 40.
-const INLINE: usize = 40;
+/// Eight bytes of a value at a time that lie in the table itself: AWS makes values of 40.
+const WORDS: usize = 5;
+const INLINE: usize = 8 * WORDS;
 
-/// A key.
+/// A key: one line of the processor's cache has all that tells it from others. Of a million keys the next one is in none, so that what a
+/// request waits for is how many lines it takes, and how many of them are only known from another.
 #[derive(Debug)]
+#[repr(align(64))]
 pub struct ApiKeyPlan {
-    hash: u64,
-    /// The value: its first bytes, and the rest of a longer one.
-    head: [u8; INLINE],
+    /// The value: its first bytes, and zeros after those of a shorter one.
+    head: [u64; WORDS],
+    /// Upper bits of its hash.
+    mark: u16,
     length: u8,
     /// `enabled`
     pub enabled: bool,
-    tail: Box<[u8]>,
-    /// Id of the key.
-    pub id: Box<str>,
-    /// Its first plan: most keys have one.
-    pub first: Option<ClientPlan>,
-    /// Its other plans.
-    pub more: Box<[ClientPlan]>,
+    /// Slot of its first plan: most keys have one.
+    plan: u32,
+    /// What it has used of that plan.
+    client: Option<Arc<Client>>,
+    rest: Box<KeyRest>,
 }
 
-/// A key in a plan.
+/// What most requests do not need.
 #[derive(Debug)]
-pub struct ClientPlan {
+struct KeyRest {
+    /// For the first plan's throttles of single methods, see [`MethodRate::bucket`]: the first, and the others.
+    method: Option<Arc<Bucket>>,
+    methods: Box<[Arc<Bucket>]>,
+    id: Box<str>,
+    tail: Box<[u8]>,
+    /// Other plans.
+    more: Box<[ClientPlan]>,
+}
+
+/// A key in a plan, as it is compiled.
+#[derive(Debug)]
+pub(super) struct ClientPlan {
     /// Slot of the plan.
     pub plan: u32,
     /// What it has used: the same in every snapshot.
     pub client: Arc<Client>,
     /// For the plan's throttles of single methods, in the order of [`MethodRate::bucket`].
-    pub methods: Box<[Arc<Bucket>]>,
+    pub methods: Vec<Arc<Bucket>>,
+}
+
+/// A key in a plan, as it is found.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientRef<'a> {
+    /// Slot of the plan.
+    pub plan: u32,
+    /// What it has used.
+    pub client: &'a Arc<Client>,
+    method: Option<&'a Arc<Bucket>>,
+    methods: &'a [Arc<Bucket>],
+}
+
+impl<'a> ClientRef<'a> {
+    /// The bucket for a throttle of a single method, see [`MethodRate::bucket`].
+    #[inline]
+    pub fn method(&self, index: u32) -> Option<&'a Arc<Bucket>> {
+        match (index as usize).checked_sub(1) {
+            None => self.method,
+            Some(index) => self.methods.get(index),
+        }
+    }
 }
 
 impl ApiKeyPlan {
     pub(super) fn new(value: &str, id: &str, enabled: bool, mut plans: Vec<ClientPlan>) -> Self {
         let bytes = value.as_bytes();
-        let mut head = [0; INLINE];
-        let inline = bytes.len().min(INLINE);
-        head[..inline].copy_from_slice(&bytes[..inline]);
         let first = (!plans.is_empty()).then(|| plans.remove(0));
+        let (plan, client, mut methods) = match first {
+            Some(ClientPlan { plan, client, methods }) => (plan, Some(client), methods),
+            None => (0, None, Vec::new()),
+        };
+        let method = (!methods.is_empty()).then(|| methods.remove(0));
         ApiKeyPlan {
-            hash: hash_of(bytes),
-            head,
+            head: words(bytes),
+            mark: mark_of(hash_of(bytes)),
             length: bytes.len() as u8,
             enabled,
-            tail: bytes[inline..].into(),
-            id: id.into(),
-            first,
-            more: plans.into(),
+            plan,
+            client,
+            rest: Box::new(KeyRest {
+                method,
+                methods: methods.into(),
+                id: id.into(),
+                tail: bytes.get(INLINE..).unwrap_or_default().into(),
+                more: plans.into(),
+            }),
         }
     }
 
+    /// Id of the key.
+    pub fn id(&self) -> &str {
+        &self.rest.id
+    }
+
     /// Its plans.
-    pub fn plans(&self) -> impl Iterator<Item = &ClientPlan> {
-        self.first.iter().chain(&self.more)
+    #[inline]
+    pub fn plans(&self) -> impl Iterator<Item = ClientRef<'_>> {
+        let rest = &*self.rest;
+        let first = self.client.as_ref().map(|client| ClientRef {
+            plan: self.plan,
+            client,
+            method: rest.method.as_ref(),
+            methods: &rest.methods,
+        });
+        let more = rest.more.iter().map(|plan| {
+            let (method, methods) =
+                plan.methods.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
+            ClientRef { plan: plan.plan, client: &plan.client, method, methods }
+        });
+        first.into_iter().chain(more)
     }
 
     /// Whether its value is this one: how long that takes tells nothing but the length.
     #[inline]
     fn has_value(&self, value: &[u8]) -> bool {
-        let length = usize::from(self.length);
-        let inline = length.min(INLINE);
-        value.len() == length
-            && bool::from(self.head[..inline].ct_eq(&value[..inline]) & self.tail.ct_eq(&value[inline..]))
+        value.len() == usize::from(self.length)
+            && bool::from(self.head.ct_eq(&words(value)) & self.tail_is(value))
     }
+
+    #[inline]
+    fn tail_is(&self, value: &[u8]) -> Choice {
+        match value.get(INLINE..) {
+            None | Some([]) => Choice::from(1),
+            Some(tail) => self.rest.tail.ct_eq(tail),
+        }
+    }
+}
+
+/// The first bytes of a value, and zeros after a shorter one.
+#[inline]
+fn words(value: &[u8]) -> [u64; WORDS] {
+    let mut bytes = [0; INLINE];
+    let length = value.len().min(INLINE);
+    bytes[..length].copy_from_slice(&value[..length]);
+    let mut words = [0; WORDS];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+    words
+}
+
+#[inline]
+fn mark_of(hash: u64) -> u16 {
+    (hash >> 48) as u16
 }
 
 /// Keys by value, in the parts of the model's [`ApiKeys`](crate::model::ApiKeys): one that did
 /// not change is shared with the snapshot before.
 #[derive(Debug)]
 pub struct KeyTable {
-    pub(super) parts: Vec<Arc<KeyPart>>,
+    pub(super) parts: Vec<KeyPart>,
 }
 
 impl Default for KeyTable {
     fn default() -> Self {
-        KeyTable { parts: vec![Arc::default(); API_KEY_PARTS] }
+        KeyTable { parts: vec![KeyPart::default(); API_KEY_PARTS] }
     }
 }
 
@@ -163,49 +248,55 @@ impl KeyTable {
     /// Parts that both tables share.
     #[cfg(test)]
     pub(crate) fn shares(&self, other: &KeyTable) -> usize {
-        self.parts.iter().zip(&other.parts).filter(|(a, b)| Arc::ptr_eq(a, b)).count()
+        self.parts.iter().zip(&other.parts).filter(|(a, b)| Arc::ptr_eq(&a.0, &b.0)).count()
     }
 }
 
-/// Keys of one part: an open table of places in a list.
-#[derive(Debug, Default)]
-pub(super) struct KeyPart {
-    /// One more than the index of a key, by the low bits of its hash; 0 is free. At least half are.
-    places: Box<[u16]>,
-    keys: Box<[ApiKeyPlan]>,
-}
+/// Keys of one part: an open table, a third of whose places are free.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeyPart(Arc<[Option<ApiKeyPlan>]>);
 
-/// Most keys of a part: places are 16 bits wide. A hundred million keys are that many.
+/// Most keys of a part; a hundred million keys are that many.
 pub(super) const KEYS_OF_PART: usize = 30_000;
 
 impl KeyPart {
-    pub(super) fn new(keys: Vec<ApiKeyPlan>) -> Self {
+    /// Keys with the hashes of their values.
+    pub(super) fn new(keys: Vec<(u64, ApiKeyPlan)>) -> Self {
         debug_assert!(keys.len() <= KEYS_OF_PART);
-        let size = (keys.len() * 2).next_power_of_two();
-        let mut places = vec![0; size].into_boxed_slice();
-        for (index, key) in keys.iter().enumerate() {
-            let mut place = key.hash as usize & (size - 1);
-            while places[place] != 0 {
-                place = (place + 1) & (size - 1);
+        let size = if keys.is_empty() { 0 } else { keys.len() + keys.len() / 2 + 1 };
+        let mut places: Vec<Option<ApiKeyPlan>> = Vec::new();
+        places.resize_with(size, || None);
+        for (hash, key) in keys {
+            let mut place = place_of(hash, size);
+            while places[place].is_some() {
+                place = (place + 1) % size;
             }
-            places[place] = index as u16 + 1;
+            places[place] = Some(key);
         }
-        KeyPart { places, keys: keys.into() }
+        KeyPart(places.into())
     }
 
     #[inline]
     pub(super) fn find(&self, hash: u64, value: &[u8]) -> Option<&ApiKeyPlan> {
-        let mask = self.places.len().checked_sub(1)?;
-        let mut place = hash as usize & mask;
+        let places = &*self.0;
+        if places.is_empty() {
+            return None;
+        }
+        let mut place = place_of(hash, places.len());
         loop {
-            let index = usize::from(self.places[place]).checked_sub(1)?;
-            let key = &self.keys[index];
-            if key.hash == hash && key.has_value(value) {
+            let key = places[place].as_ref()?;
+            if key.mark == mark_of(hash) && key.has_value(value) {
                 return Some(key);
             }
-            place = (place + 1) & mask;
+            place = if place + 1 == places.len() { 0 } else { place + 1 };
         }
     }
+}
+
+/// By the low bits of a hash: any number of places, without a division.
+#[inline]
+fn place_of(hash: u64, size: usize) -> usize {
+    ((u64::from(hash as u32) * size as u64) >> 32) as usize
 }
 
 #[cfg(test)]
@@ -216,9 +307,10 @@ mod tests {
     fn keys_are_found_by_their_whole_value() {
         let value =
             |i: usize| format!("{i:040}{}", if i.is_multiple_of(3) { "-and-a-longer-one" } else { "" });
-        let keys = (0..1000).map(|i| ApiKeyPlan::new(&value(i), &i.to_string(), true, Vec::new()));
-        let part = KeyPart::new(keys.collect());
-        let find = |value: &str| part.find(hash_of(value.as_bytes()), value.as_bytes()).map(|key| &*key.id);
+        let key = |i: usize| ApiKeyPlan::new(&value(i), &i.to_string(), true, Vec::new());
+        let part = KeyPart::new((0..1000).map(|i| (hash_of(value(i).as_bytes()), key(i))).collect());
+        assert_eq!(size_of_val(&*part.0), 1501 * 64, "a line for each");
+        let find = |value: &str| part.find(hash_of(value.as_bytes()), value.as_bytes()).map(ApiKeyPlan::id);
         for i in 0..1000 {
             assert_eq!(find(&value(i)), Some(i.to_string().as_str()));
         }

@@ -35,7 +35,7 @@ type RouteName = (String, String, String);
 struct Compiled {
     layout: Vec<Layout>,
     model: ApiKeys,
-    parts: Vec<Arc<KeyPart>>,
+    parts: Vec<KeyPart>,
 }
 
 /// What the tables of keys depend on of a plan.
@@ -156,12 +156,14 @@ impl LimitRegistry {
                 Some((table, known)) if same_layout && Arc::ptr_eq(known, part) => table.clone(),
                 _ if part.len() > KEYS_OF_PART => {
                     errors.push(format!("{} API keys are more than one gateway holds", model.len()));
-                    Arc::default()
+                    KeyPart::default()
                 }
                 before => {
-                    let before = before.map(|(table, _)| &**table).zip(last.as_ref());
+                    let before = before.map(|(table, _)| table).zip(last.as_ref());
                     let before = before.map(|(table, last)| (table, last.layout.as_slice()));
-                    Arc::new(KeyPart::new(part.iter().map(|key| self.key(key, &by_id, before)).collect()))
+                    let hash = |key: &ApiKey| hash_of(key.value.as_bytes());
+                    let keys = part.iter().map(|key| (hash(key), self.key(key, &by_id, before)));
+                    KeyPart::new(keys.collect())
                 }
             });
         }
@@ -183,7 +185,7 @@ impl LimitRegistry {
     ) -> ApiKeyPlan {
         let value = key.value.as_bytes();
         let known = before.and_then(|(part, layout)| Some((part.find(hash_of(value), value)?, layout)));
-        let known = known.filter(|(known, _)| *known.id == *key.id);
+        let known = known.filter(|(known, _)| *known.id() == *key.id);
         let mut clients = Vec::with_capacity(key.usage_plans.len());
         for id in &key.usage_plans {
             let Some(plan) = plans.get(id.as_str()) else { continue };
@@ -204,7 +206,7 @@ impl LimitRegistry {
             let methods = plan.methods.iter().map(|method| {
                 let known = known.and_then(|(known, layout)| {
                     let index = layout.methods.iter().position(|known| known == method)?;
-                    known.methods.get(index).cloned()
+                    known.method(index as u32).cloned()
                 });
                 known.unwrap_or_else(|| Arc::new(self.bucket()))
             });

@@ -42,10 +42,24 @@ pub(crate) fn write_script(scratch: &Scratch) -> Outcome<PathBuf> {
     scratch.write("wrk.lua", &format!("{}{DONE}", headers()))
 }
 
-/// As [`write_script`], with one of so many API keys in each request, at random; all requests are of the same length.
+/// As [`write_script`], with one of so many API keys in each request, at random, and others in each run; all requests are of the same
+/// length.
 pub(crate) fn write_keyed_script(scratch: &Scratch, keys: usize) -> Outcome<PathBuf> {
+    let next = format!("math.random(0, {})", keys - 1);
+    write_script_of_keys(scratch, &format!("wrk-{keys}.lua"), "math.randomseed(os.time())", &next)
+}
+
+/// As [`write_keyed_script`], with the keys in their order from `first` on, and the last again and again.
+pub(crate) fn write_ordered_script(scratch: &Scratch, keys: usize, first: usize) -> Outcome<PathBuf> {
+    let next = format!("math.min(next_key(), {})", keys - 1);
+    let counter = format!("local key = {first} - 1\nlocal function next_key() key = key + 1 return key end");
+    write_script_of_keys(scratch, &format!("wrk-{keys}-ordered.lua"), &counter, &next)
+}
+
+fn write_script_of_keys(scratch: &Scratch, name: &str, before: &str, next: &str) -> Outcome<PathBuf> {
     let requests = format!(
         r#"
+{before}
 local before, after
 function init(args)
   wrk.headers["{KEY_HEADER}"] = "THE KEY"
@@ -54,12 +68,11 @@ function init(args)
   before, after = whole:sub(1, first - 1), whole:sub(last + 1)
 end
 function request()
-  return before .. string.format("{KEY_PREFIX}%010d", math.random(0, {last})) .. after
+  return before .. string.format("{KEY_PREFIX}%010d", {next}) .. after
 end
 "#,
-        last = keys - 1,
     );
-    scratch.write(&format!("wrk-{keys}.lua"), &format!("{}{requests}{DONE}", headers()))
+    scratch.write(name, &format!("{}{requests}{DONE}", headers()))
 }
 
 /// Where callers say their API key.

@@ -247,7 +247,7 @@ fn a_quota_gives_what_is_granted() {
     *gateway.env.quota.borrow_mut() = Some(0);
     assert_eq!(gateway.call("/dev/keyed", VALUE).0, 429);
     let key = gateway.snapshot.usage.keys.find(VALUE.as_bytes()).unwrap();
-    let client = &key.first.as_ref().unwrap().client;
+    let client = key.plans().next().unwrap().client;
     let day = crate::limit::Periods::at(1_700_000_001).of(QuotaPeriod::Day);
     client.quota.grant(day, 9, 0, None);
     assert_eq!(gateway.passes("/dev/keyed", VALUE, 9), 2);

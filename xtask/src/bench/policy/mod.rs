@@ -3,12 +3,14 @@
 mod ours;
 mod theirs;
 
+use std::time::Instant;
+
 use super::arms::{Arm, Site};
 use super::proxy::{forwarder_runtime, position};
 use super::slices::{self, Plan, Series, Tally};
 use super::wrk;
 use crate::options::Options;
-use crate::report::{Comparison, Report};
+use crate::report::{Comparison, Report, progress};
 use crate::statistics::Random;
 use crate::{Outcome, packages};
 
@@ -58,6 +60,11 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
     println!("{}; ringway and the forwarder on the driver `{driver}`\n{ABOUT}", theirs::ENVOY);
     println!("{} rounds of {} s slices, order by seed {seed}", plan.rounds, plan.seconds);
     let mut tally = Tally::new(arms.len());
+    for (index, arm) in
+        arms.iter().enumerate().filter(|(_, arm)| ["ringway", "million"].contains(&&*arm.name))
+    {
+        use_each_key(&site, arm, if arm.name == "million" { many } else { KEYS }, index, &mut tally)?;
+    }
     for count in connections {
         let series = slices::run(&site, &arms, &sizes, count, &plan, &mut tally, &mut random)?;
         series.print(&arms, &mut random);
@@ -93,6 +100,24 @@ fn start(site: &Site, wanted: &[String], many: usize) -> Outcome<Vec<Arm>> {
         arms.push(arm.with_keys(if *name == "million" { many } else { KEYS }));
     }
     Ok(arms)
+}
+
+/// Asks with each key once: the first request of a key waits until some of its quota is durable, which is not what is measured.
+fn use_each_key(site: &Site, arm: &Arm, keys: usize, index: usize, tally: &mut Tally) -> Outcome<()> {
+    let (mut used, started) = (0, Instant::now());
+    while used < keys {
+        let script = wrk::write_ordered_script(&site.scratch, keys, used)?;
+        let counted = wrk::run(&script, arm.address(), wrk::PATH, JUDGED[0], 5, site.load_core)?;
+        if counted.errors > 0 {
+            return Err(format!("{}: {} errors while each key was used once", arm.name, counted.errors));
+        }
+        // Requests that were under way at the end may not have been counted.
+        used += (counted.requests as usize).saturating_sub(JUDGED[0]).max(1);
+        tally.requests[index] += counted.requests;
+        tally.lines[index] += arm.take_log_lines()?;
+        progress(&format!("{}: keys used once", arm.name), used.min(keys), keys, started);
+    }
+    Ok(())
 }
 
 /// An arm that lets anybody through has no keys.
