@@ -13,9 +13,10 @@ use ringway_core::http1::{
 use ringway_core::ids::IdSource;
 use ringway_core::limit::{CoreLimits, QuotaRequest};
 use ringway_core::model::{
-    Api, BasePathMapping, Configuration, Deployment, DomainName, HttpMethod, Integration,
-    IntegrationResponse, IntegrationType, Method, Model, ParameterSource, ParameterTarget, RequestParameter,
-    RequestValidator, Resource, ResponseParameter, ResponseSource, RestApi, Stage,
+    Api, ApiKey, ApiKeys, ApiStage, BasePathMapping, Configuration, Deployment, DomainName, HttpMethod,
+    Integration, IntegrationResponse, IntegrationType, Method, MethodSetting, MethodSettings, MethodThrottle,
+    Model, ParameterSource, ParameterTarget, QuotaPeriod, QuotaSettings, RequestParameter, RequestValidator,
+    Resource, ResponseParameter, ResponseSource, RestApi, Stage, ThrottleSettings, UsagePlan,
 };
 use ringway_core::pipeline::{Env, Exchange, encode_integration_request, serve};
 use ringway_core::snapshot::{
@@ -28,6 +29,7 @@ use super::{Prepared, Row, heads};
 pub(super) const FUNCTIONS: &[Row] = &[
     ("serve/mock", 2048, || answer("/dev/health")),
     ("serve/http_proxy", 2048, || answer("/dev/pets/42")),
+    ("serve/limited", 2048, limited),
     ("serve/transformed", 512, transformed),
     ("integration_request/http_proxy", 2048, integration_request),
 ];
@@ -87,8 +89,10 @@ impl Env for AnsweredEnv {
         Err(GatewayError::IntegrationTimeout)
     }
 
-    fn ask_for_quota(&self, _: QuotaRequest) -> bool {
-        false
+    /// More than is ever asked for.
+    fn ask_for_quota(&self, request: QuotaRequest) -> bool {
+        request.client.quota.grant(request.period, u32::MAX, 0, None);
+        true
     }
 
     async fn pause(&self) -> u64 {
@@ -115,6 +119,16 @@ impl AnsweredEnv {
 fn answer(path: &str) -> Prepared {
     let (bytes, head) = request(path);
     prepared(bytes, head, heads::SHORT_ANSWER.as_bytes())
+}
+
+/// As [`answer`], with an API key, throttles of all levels and a quota.
+fn limited() -> Prepared {
+    let text = format!("GET /dev/limited HTTP/1.1\r\nX-API-Key: {KEY}\r\n");
+    let text = heads::BROWSER.replacen("GET /dev/pets/42 HTTP/1.1\r\n", &text, 1);
+    let mut head = RequestHead::default();
+    let parsed = parse_request(text.as_bytes(), &mut Scan::default(), &HeadLimits::default(), &mut head);
+    assert_eq!(parsed, Ok(Parsed::Complete));
+    prepared(text.into_bytes(), head, heads::SHORT_ANSWER.as_bytes())
 }
 
 /// As [`answer`], with a body of a kilobyte that is validated and transformed, and an answer of as much that is transformed too.
@@ -213,9 +227,12 @@ fn snapshot() -> Snapshot {
         resource("/orders/{orderId}", proxy("http://10.0.0.1:9000/orders/{orderId}", Some("orderId"))),
         resource("/files/{proxy+}", proxy("http://10.0.0.1:9000/files/{proxy}", Some("proxy"))),
         resource("/health", mock()),
+        resource("/limited", proxy("http://10.0.0.1:9000/pets", None)),
         resource("/transformed", transforming()),
     ];
     let mut rest_api = RestApi { name: "pets".into(), resources, ..RestApi::default() };
+    let keyed = rest_api.resources.iter_mut().find(|resource| resource.path == "/limited");
+    keyed.expect("it is there").methods[0].api_key_required = true;
     let validated = &mut rest_api.resources.last_mut().expect("there are resources").methods[0];
     validated.request_validator = Some("body".into());
     validated.request_models = [("application/json".to_owned(), "Order".to_owned())].into();
@@ -230,7 +247,13 @@ fn snapshot() -> Snapshot {
         description: None,
         schema: SCHEMA.into(),
     });
-    let stage = Stage::new("dev", Deployment { id: "d1".into(), rest_api }.into());
+    let stage = Stage {
+        method_settings: vec![MethodSetting {
+            method: Some(("/limited".into(), HttpMethod::Any)),
+            settings: MethodSettings { throttle: Some(THROTTLE), ..MethodSettings::default() },
+        }],
+        ..Stage::new("dev", Deployment { id: "d1".into(), rest_api }.into())
+    };
     let mapping = BasePathMapping { base_path: String::new(), rest_api_id: "petstore01".into(), stage: None };
     let configuration = Configuration {
         apis: vec![Api { id: "petstore01".into(), name: "pets".into(), stages: vec![stage] }.into()],
@@ -238,7 +261,18 @@ fn snapshot() -> Snapshot {
             domain_name: "api.example.com".into(),
             base_path_mappings: vec![mapping],
         }],
-        ..Configuration::default()
+        usage_plans: vec![plan().into()],
+        api_keys: [ApiKey {
+            id: "key".into(),
+            value: KEY.into(),
+            enabled: true,
+            usage_plans: vec!["plan".into()],
+        }]
+        .into_iter()
+        .fold(ApiKeys::default(), |mut keys, key| {
+            keys.insert(key);
+            keys
+        }),
     };
     let settings = CompileSettings {
         region: "us-east-1".into(),
@@ -249,6 +283,29 @@ fn snapshot() -> Snapshot {
         ..CompileSettings::default()
     };
     compile(&configuration, &settings, &mut Registry::new()).expect("a valid configuration")
+}
+
+const KEY: &str = "JWhq2ZrPOCk1SgqTB7wfJWhq2ZrPOCk1SgqTB7wf";
+/// Nobody is refused.
+const THROTTLE: ThrottleSettings = ThrottleSettings { rate_limit: 100_000.0, burst_limit: 1_000_000 };
+
+/// A plan with all that it can limit by.
+fn plan() -> UsagePlan {
+    let method =
+        MethodThrottle { resource_path: "/limited".into(), http_method: HttpMethod::Any, throttle: THROTTLE };
+    UsagePlan {
+        id: "plan".into(),
+        name: "plan".into(),
+        api_stages: vec![ApiStage {
+            api_id: "petstore01".into(),
+            stage: "dev".into(),
+            throttles: vec![method],
+        }],
+        throttle: Some(THROTTLE),
+        quota: Some(QuotaSettings { limit: u64::from(u32::MAX), offset: 0, period: QuotaPeriod::Month }),
+        concurrency_limit: Some(100),
+        priority: 0,
+    }
 }
 
 fn proxy(uri: &str, path_parameter: Option<&str>) -> Integration {

@@ -180,6 +180,11 @@ impl Quota {
         self.asked.store(false, Ordering::Release);
     }
 
+    /// Whether the last request could not be made durable.
+    pub fn is_unavailable(&self) -> bool {
+        self.unavailable.load(Ordering::Relaxed)
+    }
+
     /// Takes back all that was granted and nobody has taken: the period and how much. For an end, and for changes of what is left.
     pub fn revoke(&self) -> (u32, u32) {
         let known = self.granted.fetch_and(u64::MAX << 32, Ordering::Relaxed);

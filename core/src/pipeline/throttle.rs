@@ -230,8 +230,10 @@ async fn wait<E: Env>(
     exchange: &mut Exchange<'_>,
 ) -> Result<(), GatewayError> {
     let began = exchange.now;
+    let mut has_asked = false;
     loop {
         if let Some(period) = ask {
+            has_asked = true;
             request_more(env, quota, period);
         }
         exchange.now = env.pause().await;
@@ -246,6 +248,11 @@ async fn wait<E: Env>(
             }
             Spent::Refused(error) => return Err(error),
             Spent::Wait { .. } if waited > QUOTA_WAIT_NANOS_MAX => {
+                return Err(GatewayError::QuotaUnavailable);
+            }
+            // It has been told that it cannot be: whoever comes next tries again.
+            Spent::Wait { ask: true, .. } if has_asked && quota.0.client.client.quota.is_unavailable() => {
+                quota.0.client.client.quota.refuse();
                 return Err(GatewayError::QuotaUnavailable);
             }
             Spent::Wait { ask: wanted, period } => ask = wanted.then_some(period),

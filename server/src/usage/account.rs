@@ -10,10 +10,10 @@ const LEASE_LARGEST: u64 = 10_000;
 /// A first lease is this part of the largest.
 const FIRST_PART: u64 = 16;
 /// A lease that lasts less than this was too small, and the next is [`GROWTH`] times as large.
-const SHORT_MILLIS: u64 = 100;
+const SHORT_MILLIS: u64 = 1_000;
 const GROWTH: u64 = 4;
 /// A lease that lasts longer than this was too large, and the next is half of it.
-const LONG_MILLIS: u64 = 2_000;
+const LONG_MILLIS: u64 = 30_000;
 
 /// A key's period, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,11 +244,11 @@ mod tests {
         assert_eq!(leasing.next(0, 1_600, 0, 9_999), Lease { count: 100, low: 50 });
         assert_eq!(leasing.next(10, 1_600, 50, 9_999), Lease { count: 400, low: 225 });
         assert_eq!(leasing.next(20, 1_600, 200, 9_999), Lease { count: 1_400, low: 800 });
-        assert_eq!(leasing.next(500, 1_600, 800, 9_999), Lease { count: 800, low: 800 });
-        assert_eq!(leasing.next(9_000, 1_600, 800, 9_999), Lease { count: 800, low: 800 });
-        assert_eq!(leasing.next(18_000, 1_600, 0, 9_999), Lease { count: 400, low: 200 });
-        assert_eq!(leasing.next(18_001, 1_600, 0, 3), Lease { count: 3, low: 1 });
-        assert_eq!(leasing.next(18_001, 1_600, 1_600, 3).count, 0);
+        assert_eq!(leasing.next(5_000, 1_600, 800, 9_999), Lease { count: 800, low: 800 });
+        assert_eq!(leasing.next(90_000, 1_600, 800, 9_999), Lease { count: 800, low: 800 });
+        assert_eq!(leasing.next(180_000, 1_600, 0, 9_999), Lease { count: 400, low: 200 });
+        assert_eq!(leasing.next(180_001, 1_600, 0, 3), Lease { count: 3, low: 1 });
+        assert_eq!(leasing.next(180_001, 1_600, 1_600, 3).count, 0);
         // The clock was set back.
         assert_eq!(Leasing { size: 0, at_millis: 50 }.next(1, 2, 0, 9).count, 1);
     }

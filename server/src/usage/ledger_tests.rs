@@ -66,10 +66,15 @@ impl Running {
 
     /// As a core does: asks, waits, tries again. What is not answered in five seconds is a failure of the test.
     pub(super) fn take(&self, client: &Arc<Client>, settings: QuotaSettings) -> Taken {
-        let begin = Instant::now();
+        let (begin, mut has_asked) = (Instant::now(), false);
         loop {
             let period = self.period(settings);
             let taken = client.quota.take(period, settings.limit);
+            if taken == (Taken::Wait { ask: true }) && has_asked && client.quota.is_unavailable() {
+                client.quota.refuse();
+                return Taken::Unavailable;
+            }
+            has_asked |= taken == Taken::Wait { ask: true };
             if let Taken::Request { more: true } | Taken::Wait { ask: true } = taken {
                 let request = QuotaRequest { client: client.clone(), period, settings };
                 self.usage.requests().send(request).unwrap();

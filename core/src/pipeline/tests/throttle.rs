@@ -372,3 +372,20 @@ fn who_goes_last_is_shed_first() {
         assert_eq!(statuses, [low, without, high], "{pressure}");
     }
 }
+
+#[test]
+fn a_quota_that_nobody_can_keep_is_refused_at_once() {
+    let mut with = configuration();
+    let mut plan = plan("p1", "dev");
+    plan.quota = Some(QuotaSettings { limit: 5, offset: 0, period: QuotaPeriod::Day });
+    with.usage_plans = vec![plan.into()];
+    let gateway = Gateway::new(&with);
+    *gateway.env.quota.borrow_mut() = None;
+    for _ in 0..3 {
+        let before = gateway.env.now.get();
+        assert_eq!(gateway.call("/dev/keyed", VALUE).0, 503);
+        assert!(gateway.env.now.get() <= before + 1_000_000, "one look is enough");
+    }
+    *gateway.env.quota.borrow_mut() = Some(5);
+    assert_eq!(gateway.passes("/dev/keyed", VALUE, 10), 5, "it is asked again");
+}
