@@ -43,18 +43,22 @@ pub(super) fn run(seconds: u64, report: &mut Report) -> Outcome<()> {
             let seen =
                 cores.offer(&format!("/r{rate}b{burst}l{index}"), load, Duration::from_secs(seconds))?;
             let (rate, burst) = (f64::from(rate), f64::from(burst));
-            // Tokens came while requests did: from the first one that was sent to the last answer, and at least from the first answer to
-            // the last one that was sent. A bucket of few tokens is full, and loses some, while no request looks at it.
+            // Tokens came while requests did: at most from the moment that they were let go to the last answer. At least those that a
+            // bucket gives that sees the same requests, each when it was sent or when it was answered: one that is paused with its
+            // machine loses what does not fit into its burst, as any bucket does.
             let most = rate * seen.outer + burst;
-            let gap = seen.inner / seen.offered.max(1.0);
-            let ideal = rate * seen.inner / (1.0 + if burst <= 1.0 { gap * rate } else { 0.0 }) + burst;
+            let ideal = [|span: &Span| span.0, |span: &Span| span.1]
+                .map(|moment| ideal_bucket(&seen.spans, moment, rate, burst))
+                .into_iter()
+                .fold(f64::INFINITY, f64::min);
             let slack = (most * SHARE).max(2.0);
-            let least = ideal.min(seen.offered) - slack;
+            let least = ideal - slack;
             rows += 1.0;
             outside += f64::from(u8::from(seen.admitted > most + slack));
             short += f64::from(u8::from(seen.admitted < least));
             let cells = [rate, burst].map(|n| n.to_string()).into_iter().chain([load.to_owned()]);
-            let figures = [seen.offered, seen.admitted, least, most + slack].map(|n| format!("{n:.0}"));
+            let figures =
+                [seen.spans.len() as f64, seen.admitted, least, most + slack].map(|n| format!("{n:.0}"));
             table.row(cells.chain(figures));
             progress("throttles", rows as usize, wanted, started);
         }
@@ -110,13 +114,31 @@ fn mock() -> serde_json::Value {
 /// Connections by the core that serves them.
 struct Cores([Vec<TcpStream>; 2]);
 
-/// What was offered and admitted, and the longest and shortest time that it may have taken, in seconds.
-#[derive(Debug, Clone, Copy, Default)]
+/// When a request was sent and answered, in seconds from the first moment.
+type Span = (f64, f64);
+
+/// What was offered and admitted, and the longest time that it may have taken, in seconds.
+#[derive(Debug, Default)]
 struct Seen {
-    offered: f64,
+    spans: Vec<Span>,
     admitted: f64,
     outer: f64,
-    inner: f64,
+}
+
+/// What a bucket admits that is full at the first of the requests and sees each at its `moment`.
+fn ideal_bucket(spans: &[Span], moment: impl Fn(&Span) -> f64, rate: f64, burst: f64) -> f64 {
+    let mut moments: Vec<f64> = spans.iter().map(moment).collect();
+    moments.sort_unstable_by(f64::total_cmp);
+    let (mut tokens, mut last, mut admitted) = (burst, moments.first().copied().unwrap_or(0.0), 0.0);
+    for now in moments {
+        tokens = (tokens + rate * (now - last)).min(burst);
+        last = now;
+        if tokens >= 1.0 {
+            tokens -= 1.0;
+            admitted += 1.0;
+        }
+    }
+    admitted
 }
 
 impl Cores {
@@ -152,35 +174,28 @@ impl Cores {
             for (core, streams) in self.0.iter().enumerate() {
                 for stream in streams {
                     threads.push(scope.spawn(move || {
-                        let (mut offered, mut admitted) = (0_u64, 0_u64);
-                        let (mut first, mut last) = (None, began);
+                        let (mut spans, mut admitted) = (Vec::new(), 0_u64);
                         let mut reader = BufReader::new(stream);
                         while began.elapsed() < time {
                             if !is_due(core) {
                                 thread::sleep(Duration::from_millis(1));
                                 continue;
                             }
-                            last = Instant::now();
+                            let sent = began.elapsed().as_secs_f64();
                             admitted += u64::from(one(stream, &mut reader, target)? == 200);
-                            offered += 1;
-                            first.get_or_insert_with(Instant::now);
+                            spans.push((sent, began.elapsed().as_secs_f64()));
                         }
-                        Ok::<_, String>((offered, admitted, first, last))
+                        Ok::<_, String>((spans, admitted))
                     }));
                 }
             }
             let mut seen = Seen::default();
-            let (mut first, mut last) = (None::<Instant>, began);
             for thread in threads {
-                let (offered, admitted, own_first, own_last) =
-                    thread.join().map_err(|_| "a client panicked".to_owned())??;
-                seen.offered += offered as f64;
+                let (spans, admitted) = thread.join().map_err(|_| "a client panicked".to_owned())??;
+                seen.spans.extend(spans);
                 seen.admitted += admitted as f64;
-                first = first.into_iter().chain(own_first).min();
-                last = last.max(own_last);
             }
             seen.outer = began.elapsed().as_secs_f64();
-            seen.inner = first.map_or(0.0, |first| (last - first).as_secs_f64());
             Ok(seen)
         })
     }
