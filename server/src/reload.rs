@@ -282,7 +282,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts the worker on the control runtime.
-    pub(crate) fn start(self) -> ReloadHandle {
+    pub(crate) fn start(mut self) -> ReloadHandle {
         let (sender, requests) = mpsc::channel(WAITING_MAX);
         let handle = ReloadHandle(sender);
         self.files.notify(handle.clone());

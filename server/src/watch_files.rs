@@ -1,16 +1,19 @@
 //! Notices that configuration files have changed. Directories are watched, not files: editors and deployments replace files by renaming
-//! others over them, and a watch on a file would stay with the old one.
+//! others over them, and a watch on a file would stay with the old one. A file that is written is looked at when it is closed: a log in
+//! the same directory would wake a thread with each of its lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::future::poll_fn;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use notify::event::{AccessKind, AccessMode, EventKind};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::Notify;
+use futures_core::Stream;
+use inotify::{EventStream, Inotify, WatchDescriptor, WatchMask, Watches};
 
 use crate::reload::ReloadHandle;
 
@@ -19,34 +22,32 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 /// Files that may be configuration, so that one that a pattern such as `apis/*.toml` newly matches is noticed too.
 const EXTENSIONS: [&str; 5] = ["toml", "yaml", "yml", "json", "csv"];
 
+/// Room for the events of one read.
+const EVENTS: usize = 4096;
+
 /// What tells one state of the files from another.
 pub(crate) type Fingerprint = BTreeMap<PathBuf, (SystemTime, u64, u64)>;
 
 /// The watched directories.
 pub(crate) struct FileWatch {
     /// Absent where the kernel gives no watch: then only SIGHUP and `POST /reload` reload.
-    watcher: Option<RecommendedWatcher>,
-    directories: BTreeSet<PathBuf>,
+    watches: Option<Watches>,
+    /// Until `notify` waits for its events.
+    inotify: Option<Inotify>,
+    directories: BTreeMap<PathBuf, Option<WatchDescriptor>>,
     files: BTreeSet<PathBuf>,
-    changed: Arc<Notify>,
 }
 
 impl FileWatch {
     /// Watches the directories of `files`.
     pub(crate) fn new(files: &[PathBuf]) -> Self {
-        let changed = Arc::new(Notify::new());
-        let on_event = changed.clone();
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.map_or(true, |event| is_change(event.kind)) {
-                on_event.notify_one();
-            }
-        });
-        let watcher = watcher
+        let inotify = Inotify::init()
             .inspect_err(|error| {
                 tracing::warn!("files are not watched ({error}); reload with SIGHUP or POST /reload");
             })
             .ok();
-        let mut watch = FileWatch { watcher, directories: BTreeSet::new(), files: BTreeSet::new(), changed };
+        let watches = inotify.as_ref().map(Inotify::watches);
+        let mut watch = FileWatch { watches, inotify, directories: BTreeMap::new(), files: BTreeSet::new() };
         watch.watch(files);
         watch
     }
@@ -55,29 +56,38 @@ impl FileWatch {
     pub(crate) fn watch(&mut self, files: &[PathBuf]) {
         self.files = files.iter().cloned().collect();
         let wanted: BTreeSet<PathBuf> = files.iter().map(|file| directory_of(file)).collect();
-        if let Some(watcher) = &mut self.watcher {
-            for gone in self.directories.difference(&wanted) {
+        let watches = &mut self.watches;
+        self.directories.retain(|directory, watched| {
+            let stays = wanted.contains(directory);
+            if let (Some(watches), Some(descriptor)) = (&mut *watches, watched.take_if(|_| !stays)) {
                 // A directory that was removed has no watch any more.
-                let _ = watcher.unwatch(gone);
+                let _ = watches.remove(descriptor);
             }
-            for new in wanted.difference(&self.directories) {
-                if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
-                    tracing::warn!(
-                        "{}: not watched ({error}); reload with SIGHUP or POST /reload",
-                        new.display()
-                    );
-                }
-            }
+            stays
+        });
+        for new in wanted {
+            self.directories.entry(new).or_insert_with_key(|new| {
+                let failed = |error: &io::Error| {
+                    let place = new.display();
+                    tracing::warn!("{place}: not watched ({error}); reload with SIGHUP or POST /reload");
+                };
+                watches.as_mut()?.add(new, changes()).inspect_err(failed).ok()
+            });
         }
-        self.directories = wanted;
     }
 
     /// Tells `reload` of changes, from now on.
-    pub(crate) fn notify(&self, reload: ReloadHandle) {
-        let changed = self.changed.clone();
+    pub(crate) fn notify(&mut self, reload: ReloadHandle) {
+        let Some(inotify) = self.inotify.take() else { return };
         tokio::spawn(async move {
-            loop {
-                changed.notified().await;
+            let mut events = match inotify.into_event_stream([0; EVENTS]) {
+                Ok(events) => events,
+                Err(error) => {
+                    tracing::warn!("files are not watched ({error}); reload with SIGHUP or POST /reload");
+                    return;
+                }
+            };
+            while some(&mut events).await {
                 tokio::time::sleep(DEBOUNCE).await;
                 reload.files_may_have_changed();
             }
@@ -88,7 +98,7 @@ impl FileWatch {
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let listed = self
             .directories
-            .iter()
+            .keys()
             .filter_map(|directory| fs::read_dir(directory).ok())
             .flat_map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())))
             .filter(|path| {
@@ -112,16 +122,40 @@ fn directory_of(file: &Path) -> PathBuf {
     }
 }
 
-/// Reading a file is an event as well: only those that may leave another content count.
-fn is_change(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
-        _ => true,
-    }
+/// What may leave another content. A write is none (`MODIFY`): a file is looked at when its writer closes it.
+fn changes() -> WatchMask {
+    WatchMask::CREATE
+        | WatchMask::CLOSE_WRITE
+        | WatchMask::MOVED_FROM
+        | WatchMask::MOVED_TO
+        | WatchMask::DELETE
+        | WatchMask::ATTRIB
+        | WatchMask::DELETE_SELF
+        | WatchMask::MOVE_SELF
+}
+
+/// Takes the events that there are, or waits for the next ones; `false` when there will be none.
+async fn some(events: &mut EventStream<[u8; EVENTS]>) -> bool {
+    let mut is_some = false;
+    poll_fn(|context| {
+        loop {
+            match Pin::new(&mut *events).poll_next(context) {
+                Poll::Ready(Some(Ok(_))) => is_some = true,
+                // What could not be read may have been a change.
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(true),
+                Poll::Ready(None) => return Poll::Ready(is_some),
+                Poll::Pending if is_some => return Poll::Ready(true),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn directory(name: &str) -> PathBuf {
@@ -151,16 +185,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rename_into_the_directory_is_an_event() {
+    async fn files_that_come_are_events_and_lines_of_a_log_are_none() {
         let directory = directory("event");
         let file = directory.join("a.toml");
         fs::write(&file, "x = 1").unwrap();
-        let watch = FileWatch::new(std::slice::from_ref(&file));
+        let mut log = fs::File::create(directory.join("access.log")).unwrap();
+        let mut watch = FileWatch::new(std::slice::from_ref(&file));
+        let mut events = watch.inotify.take().unwrap().into_event_stream([0; EVENTS]).unwrap();
+        let second = Duration::from_secs(1);
+
+        log.write_all(b"a line\n").unwrap();
+        assert!(tokio::time::timeout(second, some(&mut events)).await.is_err(), "a line is no event");
         let other = directory.join("other");
         fs::write(&other, "x = 2").unwrap();
+        assert!(tokio::time::timeout(10 * second, some(&mut events)).await.unwrap(), "closed");
         fs::rename(&other, &file).unwrap();
-        let seen = tokio::time::timeout(Duration::from_secs(10), watch.changed.notified()).await;
-        assert!(seen.is_ok());
+        assert!(tokio::time::timeout(10 * second, some(&mut events)).await.unwrap(), "renamed over");
+
+        watch.watch(&[]);
+        assert!(watch.directories.is_empty());
         fs::remove_dir_all(directory).unwrap();
     }
 }
