@@ -4,7 +4,7 @@
 //! outside answers with [`Quota::grant`] once it is on disk. Whatever ends the process loses at most what was granted and not taken.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::Client;
 use crate::calendar::{SECONDS_OF_DAY, date, days};
@@ -67,6 +67,13 @@ pub enum Taken {
     Unavailable,
 }
 
+/// Nobody has asked for more.
+const NONE: u8 = 0;
+/// Somebody has, while there still was something: it may wait for others.
+const EARLY: u8 = 1;
+/// Somebody has, who waits for it.
+const URGENT: u8 = 2;
+
 /// The quota of one key in one plan.
 #[derive(Debug, Default)]
 pub struct Quota {
@@ -79,8 +86,8 @@ pub struct Quota {
     exhausted_limit: AtomicU64,
     /// What was left of the period when it was last granted of, see [`Quota::set_remaining`].
     remaining: AtomicU64,
-    /// Whether a request for more is under way.
-    asked: AtomicBool,
+    /// What request for more is under way: [`NONE`], [`EARLY`] or [`URGENT`].
+    asked: AtomicU8,
     /// Whether the last one failed.
     unavailable: AtomicBool,
 }
@@ -107,7 +114,7 @@ impl Quota {
                 Ok(_) => {
                     let low = known as u32 <= self.low.load(Ordering::Relaxed);
                     let more = low && self.exhausted_before.load(Ordering::Relaxed) <= (known >> 32) as u32;
-                    return Taken::Request { more: more && self.ask() };
+                    return Taken::Request { more: more && self.ask(EARLY) };
                 }
                 Err(other) => known = other,
             }
@@ -128,7 +135,7 @@ impl Quota {
                 _ => Taken::Exhausted,
             };
         }
-        let ask = self.ask();
+        let ask = self.ask(URGENT);
         match self.unavailable.load(Ordering::Relaxed) {
             // Each failure is answered at once, and tried again behind it.
             true if !ask => Taken::Unavailable,
@@ -136,8 +143,10 @@ impl Quota {
         }
     }
 
-    fn ask(&self) -> bool {
-        !self.asked.load(Ordering::Relaxed) && !self.asked.swap(true, Ordering::Acquire)
+    /// Whether to send a request: nobody has sent one that is as urgent.
+    fn ask(&self, urgency: u8) -> bool {
+        self.asked.load(Ordering::Relaxed) < urgency
+            && self.asked.fetch_max(urgency, Ordering::Acquire) < urgency
     }
 
     /// Gives a request back that was taken for nothing.
@@ -160,7 +169,7 @@ impl Quota {
         self.unavailable.store(false, Ordering::Relaxed);
         self.exhausted_limit.store(exhausted.unwrap_or(0), Ordering::Relaxed);
         self.exhausted_before.store(if exhausted.is_some() { period + 1 } else { 0 }, Ordering::Release);
-        self.asked.store(false, Ordering::Release);
+        self.asked.store(NONE, Ordering::Release);
         left
     }
 
@@ -177,7 +186,7 @@ impl Quota {
     /// Answers a request: it could not be made durable.
     pub fn refuse(&self) {
         self.unavailable.store(true, Ordering::Relaxed);
-        self.asked.store(false, Ordering::Release);
+        self.asked.store(NONE, Ordering::Release);
     }
 
     /// Whether the last request could not be made durable.
@@ -227,6 +236,8 @@ mod tests {
         assert_eq!(quota.take(7, 100), Taken::Request { more: false });
         assert_eq!(quota.take(7, 100), Taken::Request { more: false });
         assert_eq!(quota.take(7, 100), Taken::Request { more: true });
+        // That one did not wait; this one does, and says so.
+        assert_eq!(quota.take(7, 100), Taken::Wait { ask: true });
         assert_eq!(quota.take(7, 100), Taken::Wait { ask: false });
         quota.grant(7, 1, 0, Some(100));
         assert_eq!(quota.take(7, 100), Taken::Request { more: false });

@@ -1,5 +1,7 @@
 //! What one key has of the quota of one plan: arithmetic without a store, a clock or a thread.
 
+use std::time::Duration;
+
 use ringway_controlplane::aws::DayUsage;
 use ringway_core::model::{QuotaPeriod, QuotaSettings};
 
@@ -10,10 +12,10 @@ const LEASE_LARGEST: u64 = 10_000;
 /// A first lease is this part of the largest.
 const FIRST_PART: u64 = 16;
 /// A lease that lasts less than this was too small, and the next is [`GROWTH`] times as large.
-const SHORT_MILLIS: u64 = 1_000;
+const SHORT: Duration = Duration::from_secs(1);
 const GROWTH: u64 = 4;
 /// A lease that lasts longer than this was too large, and the next is half of it.
-const LONG_MILLIS: u64 = 30_000;
+const LONG: Duration = Duration::from_secs(30);
 
 /// A key's period, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,13 +160,18 @@ pub(super) fn outstanding_most(limit: u64, cores: usize) -> u64 {
 }
 
 impl Leasing {
+    /// How long the last lease has lasted: what is asked for when half of it is left is needed in about as much.
+    pub(super) fn lasted(&self, now_millis: u64) -> Duration {
+        Duration::from_millis(now_millis.saturating_sub(self.at_millis))
+    }
+
     /// The next lease of a key that has `left` of the last and of whose quota `remaining` may be granted.
     pub(super) fn next(&mut self, now_millis: u64, most: u64, left: u64, remaining: u64) -> Lease {
-        let lasted = now_millis.saturating_sub(self.at_millis);
+        let lasted = self.lasted(now_millis);
         self.size = match self.size {
             0 => most / FIRST_PART,
-            size if lasted < SHORT_MILLIS => size * GROWTH,
-            size if lasted > LONG_MILLIS => size / 2,
+            size if lasted < SHORT => size * GROWTH,
+            size if lasted > LONG => size / 2,
             size => size,
         }
         .clamp(1, most);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam::channel::{Receiver, select, tick};
+use crossbeam::channel::{Receiver, after, never, select, tick};
 use ringway_core::calendar::SECONDS_OF_DAY;
 use ringway_core::limit::quota::first_day;
 use ringway_core::limit::{Client, Periods, QuotaRequest};
@@ -21,6 +21,10 @@ use super::{
 
 /// Requests of one transaction.
 const BATCH: usize = 4_096;
+/// How long a request may wait for others to share a transaction with, where what its key
+/// has left lasts [`PATIENT`] times as long.
+const GATHER: Duration = Duration::from_millis(100);
+const PATIENT: u32 = 4;
 /// How often it looks after days and keys that are gone.
 const TICK: Duration = Duration::from_secs(1);
 /// Every how many ticks keys that are no longer served are let go.
@@ -96,6 +100,8 @@ pub(crate) struct Ledger {
     /// By plan and key: those that were asked for since the start.
     entries: HashMap<Box<str>, HashMap<Box<str>, Entry>>,
     quotas: Arc<Quotas>,
+    /// Requests that wait for others.
+    gathered: Vec<QuotaRequest>,
     /// The day of the last tick.
     day: u32,
     ticks: u64,
@@ -118,6 +124,7 @@ impl Ledger {
             clock,
             entries: HashMap::new(),
             quotas: Arc::default(),
+            gathered: Vec::new(),
             day: 0,
             ticks: 0,
             prune_from: PruneFrom::default(),
@@ -153,18 +160,30 @@ impl Ledger {
         let ticks = tick(TICK);
         let (requests, commands): (Receiver<QuotaRequest>, Receiver<Command>) =
             (self.ends.requests.clone(), self.ends.commands.clone());
+        let mut due = never();
         loop {
             select! {
                 recv(requests) -> request => match request {
                     Ok(request) => {
-                        self.look();
+                        let is_first = self.gathered.is_empty();
                         let more = requests.try_iter().take(BATCH - 1);
-                        self.grant(std::iter::once(request).chain(more).collect());
+                        if self.gather(std::iter::once(request).chain(more)) {
+                            self.grant_gathered();
+                            due = never();
+                        } else if is_first {
+                            due = after(GATHER);
+                        }
                     }
                     Err(_) => return,
                 },
+                recv(due) -> _ => {
+                    self.grant_gathered();
+                    due = never();
+                }
                 recv(commands) -> command => match command {
                     Ok(command) => {
+                        // It may take back what they have left to wait with.
+                        self.grant_gathered();
                         self.look();
                         if !self.obey(command) {
                             return;
@@ -178,6 +197,32 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// Puts `requests` with those that wait; whether they cannot.
+    fn gather(&mut self, requests: impl Iterator<Item = QuotaRequest>) -> bool {
+        let now_millis = (self.clock)();
+        let mut is_urgent = false;
+        for request in requests {
+            let client = &request.client;
+            let (period, left) = client.quota.left();
+            let known = self.entries.get(&client.usage_plan_id).and_then(|keys| keys.get(&client.api_key_id));
+            let lasted = known.map_or(Duration::ZERO, |entry| entry.leasing.lasted(now_millis));
+            let waits = period < request.period || left == 0;
+            is_urgent |= waits || lasted < PATIENT * GATHER;
+            // A key that asked early may need it now.
+            let has_asked = |early: &QuotaRequest| Arc::ptr_eq(&early.client, client);
+            if !(waits && known.is_some() && self.gathered.iter().any(has_asked)) {
+                self.gathered.push(request);
+            }
+        }
+        is_urgent || self.gathered.len() >= BATCH
+    }
+
+    fn grant_gathered(&mut self) {
+        self.look();
+        let requests = std::mem::take(&mut self.gathered);
+        self.grant(requests);
     }
 
     /// Whether there is more to come.

@@ -299,6 +299,36 @@ fn another_quota_holds_at_once() {
 }
 
 #[test]
+fn keys_that_have_enough_share_a_transaction_and_one_that_waits_has_its_own() {
+    let (_directory, path) = file();
+    let quota = settings(1_000_000, QuotaPeriod::Day);
+    let ledger = Running::start(&path, 1, TUESDAY);
+    let keys: Vec<_> = (0..40).map(|i| client(&format!("key{i}"))).collect();
+    for key in &keys {
+        assert_eq!(ledger.take_all(key, quota, 1), 1);
+    }
+    let commits = || ledger.usage.counters().commits.load(Relaxed);
+    let (first, left) = (commits(), keys[0].quota.left().1);
+    // Half of what they got first has lasted for five seconds.
+    ledger.now.fetch_add(5_000, Relaxed);
+    let begin = Instant::now();
+    for key in &keys[1..] {
+        assert_eq!(ledger.take_all(key, quota, u64::from(left) / 2 + 1), u64::from(left) / 2 + 1);
+    }
+    while keys[1..].iter().any(|key| key.quota.left().1 < left / 2) {
+        assert!(begin.elapsed() < Duration::from_secs(5), "they are not granted more");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let shared = commits() - first;
+    assert!(shared <= begin.elapsed().as_millis() as u64 / 100 + 1, "{shared} transactions");
+    // It asks early, goes on, and needs it: the ledger does not keep it waiting.
+    ledger.now.fetch_add(5_000, Relaxed);
+    let begin = Instant::now();
+    assert_eq!(ledger.take_all(&keys[0], quota, u64::from(left) + 1), u64::from(left) + 1);
+    assert!(begin.elapsed() < GATHER, "{:?}", begin.elapsed());
+}
+
+#[test]
 fn a_key_that_left_its_plan_and_came_back_goes_on() {
     let (_directory, path) = file();
     let quota = settings(1_000, QuotaPeriod::Day);
