@@ -69,6 +69,7 @@ impl TokenRate {
 /// Where the rate is so high that [`TokenRate::lease`] is more than one, cores hold tokens that they took before: what is admitted in a
 /// stretch differs by at most those, 0.1 % of a second's rate for all cores together.
 #[derive(Debug)]
+#[repr(align(32))] // never in two lines of the processor's cache
 pub struct Bucket {
     /// What [`Leases`](super::Leases) know it by.
     id: u64,

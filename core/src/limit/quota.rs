@@ -104,6 +104,14 @@ pub struct QuotaRequest {
 }
 
 impl Quota {
+    /// Bytes of what most requests look at.
+    #[cfg(test)]
+    pub(super) const TAKEN: usize = {
+        use std::mem::offset_of;
+        let ends = [offset_of!(Quota, granted) + 8, offset_of!(Quota, low) + 4];
+        if ends[0] > ends[1] { ends[0] } else { ends[1] }
+    };
+
     /// Takes a request of `period`, of which `limit` are allowed. A clock that was set back does not bring an earlier period back: the
     /// later one goes on.
     #[inline]

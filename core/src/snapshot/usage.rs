@@ -47,7 +47,7 @@ pub struct PlanStage {
 pub struct MethodRate {
     /// Index of the route in its stage.
     pub route: u32,
-    /// Index in [`ClientPlan::methods`].
+    /// Index for [`ClientRef::method`].
     pub bucket: u32,
     /// Its rate.
     pub rate: TokenRate,
@@ -77,10 +77,11 @@ pub struct Throttle {
 const WORDS: usize = 5;
 const INLINE: usize = 8 * WORDS;
 
-/// A key: one line of the processor's cache has all that tells it from others. Of a million keys the next one is in none, so that what a
-/// request waits for is how many lines it takes, and how many of them are only known from another.
+/// A key. Of a million keys the next one is in none of the processor's caches, so that what a request waits for is how many lines it
+/// takes, and how many of them are only known from another: what tells a key from others and leads to what it has used is one line, and
+/// what most requests do not need is the next.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub struct ApiKeyPlan {
     /// The value: its first bytes, and zeros after those of a shorter one.
     head: [u64; WORDS],
@@ -93,30 +94,41 @@ pub struct ApiKeyPlan {
     plan: u32,
     /// What it has used of that plan.
     client: Option<Arc<Client>>,
-    rest: Box<KeyRest>,
-}
-
-/// What most requests do not need.
-#[derive(Debug)]
-struct KeyRest {
-    /// For the first plan's throttles of single methods, see [`MethodRate::bucket`]: the first, and the others.
-    method: Option<Arc<Bucket>>,
-    methods: Box<[Arc<Bucket>]>,
+    /// For that plan's throttles of single methods.
+    methods: MethodBuckets,
     id: Box<str>,
     tail: Box<[u8]>,
     /// Other plans.
     more: Box<[ClientPlan]>,
 }
 
+/// Buckets of single methods: the first, and the others.
+#[derive(Debug, Default)]
+#[repr(C)]
+struct MethodBuckets(Option<Arc<Bucket>>, Box<[Arc<Bucket>]>);
+
+impl MethodBuckets {
+    fn new(mut buckets: Vec<Arc<Bucket>>) -> Self {
+        let first = (!buckets.is_empty()).then(|| buckets.remove(0));
+        MethodBuckets(first, buckets.into())
+    }
+}
+
 /// A key in a plan, as it is compiled.
 #[derive(Debug)]
 pub(super) struct ClientPlan {
     /// Slot of the plan.
-    pub plan: u32,
+    plan: u32,
     /// What it has used: the same in every snapshot.
-    pub client: Arc<Client>,
-    /// For the plan's throttles of single methods, in the order of [`MethodRate::bucket`].
-    pub methods: Vec<Arc<Bucket>>,
+    client: Arc<Client>,
+    methods: MethodBuckets,
+}
+
+impl ClientPlan {
+    /// With buckets for the plan's throttles of single methods, in the order of [`MethodRate::bucket`].
+    pub(super) fn new(plan: u32, client: Arc<Client>, methods: Vec<Arc<Bucket>>) -> Self {
+        ClientPlan { plan, client, methods: MethodBuckets::new(methods) }
+    }
 }
 
 /// A key in a plan, as it is found.
@@ -126,8 +138,7 @@ pub struct ClientRef<'a> {
     pub plan: u32,
     /// What it has used.
     pub client: &'a Arc<Client>,
-    method: Option<&'a Arc<Bucket>>,
-    methods: &'a [Arc<Bucket>],
+    methods: &'a MethodBuckets,
 }
 
 impl<'a> ClientRef<'a> {
@@ -135,8 +146,8 @@ impl<'a> ClientRef<'a> {
     #[inline]
     pub fn method(&self, index: u32) -> Option<&'a Arc<Bucket>> {
         match (index as usize).checked_sub(1) {
-            None => self.method,
-            Some(index) => self.methods.get(index),
+            None => self.methods.0.as_ref(),
+            Some(index) => self.methods.1.get(index),
         }
     }
 }
@@ -145,11 +156,10 @@ impl ApiKeyPlan {
     pub(super) fn new(value: &str, id: &str, enabled: bool, mut plans: Vec<ClientPlan>) -> Self {
         let bytes = value.as_bytes();
         let first = (!plans.is_empty()).then(|| plans.remove(0));
-        let (plan, client, mut methods) = match first {
+        let (plan, client, methods) = match first {
             Some(ClientPlan { plan, client, methods }) => (plan, Some(client), methods),
-            None => (0, None, Vec::new()),
+            None => (0, None, MethodBuckets::default()),
         };
-        let method = (!methods.is_empty()).then(|| methods.remove(0));
         ApiKeyPlan {
             head: words(bytes),
             mark: mark_of(hash_of(bytes)),
@@ -157,35 +167,27 @@ impl ApiKeyPlan {
             enabled,
             plan,
             client,
-            rest: Box::new(KeyRest {
-                method,
-                methods: methods.into(),
-                id: id.into(),
-                tail: bytes.get(INLINE..).unwrap_or_default().into(),
-                more: plans.into(),
-            }),
+            methods,
+            id: id.into(),
+            tail: bytes.get(INLINE..).unwrap_or_default().into(),
+            more: plans.into(),
         }
     }
 
     /// Id of the key.
     pub fn id(&self) -> &str {
-        &self.rest.id
+        &self.id
     }
 
     /// Its plans.
     #[inline]
     pub fn plans(&self) -> impl Iterator<Item = ClientRef<'_>> {
-        let rest = &*self.rest;
-        let first = self.client.as_ref().map(|client| ClientRef {
-            plan: self.plan,
-            client,
-            method: rest.method.as_ref(),
-            methods: &rest.methods,
-        });
-        let more = rest.more.iter().map(|plan| {
-            let (method, methods) =
-                plan.methods.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
-            ClientRef { plan: plan.plan, client: &plan.client, method, methods }
+        let first =
+            self.client.as_ref().map(|client| ClientRef { plan: self.plan, client, methods: &self.methods });
+        let more = self.more.iter().map(|plan| ClientRef {
+            plan: plan.plan,
+            client: &plan.client,
+            methods: &plan.methods,
         });
         first.into_iter().chain(more)
     }
@@ -201,7 +203,7 @@ impl ApiKeyPlan {
     fn tail_is(&self, value: &[u8]) -> Choice {
         match value.get(INLINE..) {
             None | Some([]) => Choice::from(1),
-            Some(tail) => self.rest.tail.ct_eq(tail),
+            Some(tail) => self.tail.ct_eq(tail),
         }
     }
 }
@@ -301,6 +303,8 @@ fn place_of(hash: u64, size: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::offset_of;
+
     use super::*;
 
     #[test]
@@ -309,7 +313,8 @@ mod tests {
             |i: usize| format!("{i:040}{}", if i.is_multiple_of(3) { "-and-a-longer-one" } else { "" });
         let key = |i: usize| ApiKeyPlan::new(&value(i), &i.to_string(), true, Vec::new());
         let part = KeyPart::new((0..1000).map(|i| (hash_of(value(i).as_bytes()), key(i))).collect());
-        assert_eq!(size_of_val(&*part.0), 1501 * 64, "a line for each");
+        assert_eq!(size_of_val(&*part.0), 1501 * 128, "two lines for each");
+        assert_eq!(offset_of!(ApiKeyPlan, methods.0) + 8, 64, "and all that is needed in the first");
         let find = |value: &str| part.find(hash_of(value.as_bytes()), value.as_bytes()).map(ApiKeyPlan::id);
         for i in 0..1000 {
             assert_eq!(find(&value(i)), Some(i.to_string().as_str()));

@@ -211,7 +211,7 @@ impl LimitRegistry {
                 known.unwrap_or_else(|| Arc::new(self.bucket()))
             });
             let methods = methods.collect();
-            clients.push(ClientPlan { plan: plan.slot, client, methods });
+            clients.push(ClientPlan::new(plan.slot, client, methods));
         }
         ApiKeyPlan::new(&key.value, &key.id, key.enabled, clients)
     }
