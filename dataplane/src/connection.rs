@@ -11,6 +11,7 @@ use ringway_core::http1::ProtocolError;
 use ringway_core::pipeline::{self, Exchange, Served};
 use ringway_ring::buf::{Buf, SMALL};
 use ringway_ring::net::{Runtime, Stream};
+use ringway_ring::prefetch::prefetch;
 use ringway_ring::wheel::Timer;
 
 use crate::core::{Core, NOT_IDLE, Scratch, Slot, Workspace};
@@ -138,6 +139,10 @@ impl<R: Runtime> Connection<R> {
         let core = &*self.core;
         let head = &scratch.request;
         core.counters.requests.add(1);
+        let adopted = core.snapshot();
+        if let Some(place) = pipeline::api_key_place(&adopted.snapshot, head, &bytes) {
+            prefetch(place);
+        }
         let mut body = RequestBody::new(head.body, core.settings.body_bytes_max, head.expect_continue);
         let after_body = body.skip(&bytes[head.len..]).map(|n| head.len + n);
         body.rewind();
@@ -146,7 +151,6 @@ impl<R: Runtime> Connection<R> {
             // The body may be long in coming: what is here of the request is kept in a buffer of its own size.
             None => shrunk(bytes),
         };
-        let adopted = core.snapshot();
         let env = ExchangeEnv {
             core,
             adopted: &adopted,

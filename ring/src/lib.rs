@@ -14,6 +14,7 @@ pub mod monoio;
 pub mod native;
 pub mod net;
 mod pages;
+pub mod prefetch;
 pub mod probe;
 pub mod sim;
 mod sockets;

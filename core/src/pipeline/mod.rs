@@ -24,7 +24,7 @@ pub use cache::{CacheUse, refresh};
 pub use exchange::{ErrorDetail, Exchange, Gathered, ResponseFraming};
 pub use explain::{begin_log, serve_explained, stage_of};
 pub use respond::{gateway_response, protocol_response};
-pub use throttle::{Held, RateLimit, RateLimits};
+pub use throttle::{Held, RateLimit, RateLimits, api_key_place};
 pub use transform::encode_integration_request;
 
 use std::future::Future;

@@ -7,12 +7,12 @@
 use super::{Env, Exchange, Route};
 use crate::calendar::SECONDS_OF_DAY;
 use crate::error::GatewayError;
-use crate::http1::HeaderId;
+use crate::http1::{HeaderId, RequestHead};
 use crate::limit::quota::{QuotaRequest, Taken, first_day};
 use crate::limit::{CoreLimits, Level, Place};
 use crate::limits::{API_KEY_BYTES_MAX, QUOTA_WAIT_NANOS_MAX};
 use crate::model::{DEFAULT_PRIORITY, QuotaSettings};
-use crate::snapshot::{ClientRef, PlanStage, RouteLimits, Snapshot, UsagePlanTable};
+use crate::snapshot::{ApiKeyPlan, ClientRef, PlanStage, RouteLimits, Snapshot, UsagePlanTable};
 
 /// Throttles of one request.
 const LEVELS: usize = 4;
@@ -112,14 +112,29 @@ fn shed(pressure: u8, caller: Option<Caller<'_>>) -> Result<(), GatewayError> {
     if pressure > priority { Err(GatewayError::Shed) } else { Ok(()) }
 }
 
+/// Where the key of a request is looked for, if it names one: of many keys it is not in any cache, and can be fetched while the request is
+/// looked at.
+#[inline]
+pub fn api_key_place<'a>(
+    snapshot: &'a Snapshot,
+    head: &RequestHead,
+    bytes: &[u8],
+) -> Option<&'a Option<ApiKeyPlan>> {
+    snapshot.usage.keys.place(api_key(head, bytes)?)
+}
+
+/// What the request names as its key: the last that it names.
+#[inline]
+fn api_key<'a>(head: &RequestHead, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    let header = head.headers.iter().rev().find(|header| header.id == HeaderId::XApiKey)?;
+    let value = header.value.of(bytes);
+    (!value.is_empty() && value.len() <= API_KEY_BYTES_MAX).then_some(value)
+}
+
 /// The key of the request, if it is one that opens the stage.
 #[inline]
 fn caller<'a>(snapshot: &'a Snapshot, exchange: &mut Exchange<'a>) -> Result<Caller<'a>, GatewayError> {
-    let header = exchange.head.headers.iter().rev().find(|header| header.id == HeaderId::XApiKey);
-    let value = header.map_or(&b""[..], |header| header.value.of(exchange.bytes));
-    if value.is_empty() || value.len() > API_KEY_BYTES_MAX {
-        return Err(GatewayError::InvalidApiKey);
-    }
+    let value = api_key(exchange.head, exchange.bytes).ok_or(GatewayError::InvalidApiKey)?;
     let key = snapshot.usage.keys.find(value).filter(|key| key.enabled);
     let key = key.ok_or(GatewayError::InvalidApiKey)?;
     let index = exchange.stage.unwrap_or_default();

@@ -247,6 +247,14 @@ impl KeyTable {
         self.parts[part_of(hash)].find(hash, value)
     }
 
+    /// Where the key of this value is looked for first, for a core that has something else to do meanwhile.
+    #[inline]
+    pub fn place(&self, value: &[u8]) -> Option<&Option<ApiKeyPlan>> {
+        let hash = hash_of(value);
+        let places = &self.parts[part_of(hash)].0;
+        places.get(place_of(hash, places.len()))
+    }
+
     /// Parts that both tables share.
     #[cfg(test)]
     pub(crate) fn shares(&self, other: &KeyTable) -> usize {
@@ -319,6 +327,13 @@ mod tests {
         for i in 0..1000 {
             assert_eq!(find(&value(i)), Some(i.to_string().as_str()));
         }
+        let table = KeyTable { parts: vec![part.clone(); API_KEY_PARTS] };
+        let is_first = |i: &usize| {
+            let place = table.place(value(*i).as_bytes()).unwrap();
+            place.as_ref().is_some_and(|key| key.has_value(value(*i).as_bytes()))
+        };
+        assert!((0..1000).filter(is_first).count() > 500, "most are where they are looked for first");
+        assert!(KeyTable::default().place(b"anything").is_none());
         for unknown in [value(1000), value(3)[..40].to_owned(), value(3) + "x", value(4) + "x", String::new()]
         {
             assert_eq!(find(&unknown), None, "{unknown}");
