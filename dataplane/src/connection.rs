@@ -140,9 +140,8 @@ impl<R: Runtime> Connection<R> {
         let head = &scratch.request;
         core.counters.requests.add(1);
         let adopted = core.snapshot();
-        if let Some(place) = pipeline::api_key_place(&adopted.snapshot, head, &bytes) {
-            prefetch(place);
-        }
+        let key_place =
+            pipeline::api_key_place(&adopted.snapshot, head, &bytes).inspect(|place| prefetch(*place));
         let mut body = RequestBody::new(head.body, core.settings.body_bytes_max, head.expect_continue);
         let after_body = body.skip(&bytes[head.len..]).map(|n| head.len + n);
         body.rewind();
@@ -179,6 +178,11 @@ impl<R: Runtime> Connection<R> {
         exchange.integration_request = Buf::with_capacity(SMALL).into_vec();
         core.clock.borrow_mut().set(exchange.unix_millis / 1000);
 
+        if let Some(Some(key)) = key_place {
+            let (client, bucket) = key.changed();
+            client.inspect(|client| prefetch(*client));
+            bucket.inspect(|bucket| prefetch(*bucket));
+        }
         let relayed = match explain::claim(&env, &mut exchange) {
             None => match pipeline::serve(&env, &adopted.snapshot, &mut exchange).await {
                 Served::Complete => Relayed::Encoded,

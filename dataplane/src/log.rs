@@ -104,7 +104,7 @@ mod tests {
             deployment_id: None,
             domain_name: b"",
             account_id: "",
-            api_key_id: None,
+            api_key: None,
             cache_status: "-",
             error_message: None,
             error_response_type: None,

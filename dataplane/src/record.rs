@@ -4,8 +4,8 @@ use ringway_core::cache::CacheStatus;
 use ringway_core::error::GatewayError;
 use ringway_core::http1::{HeaderId, Version};
 use ringway_core::pipeline::{CacheUse, Exchange};
+use ringway_core::snapshot::Snapshot;
 use ringway_core::snapshot::host_map::without_port;
-use ringway_core::snapshot::{ApiKeyPlan, Snapshot};
 use ringway_core::telemetry::access_log::LogRecord;
 use ringway_core::telemetry::counters::CoreCounters;
 use ringway_ring::net::Runtime;
@@ -146,7 +146,7 @@ fn log<R: Runtime>(
         deployment_id: stage.map(|stage| &*stage.deployment_id),
         domain_name: without_port(exchange.host()),
         account_id: &snapshot.account_id,
-        api_key_id: exchange.api_key.map(ApiKeyPlan::id),
+        api_key: exchange.api_key,
         cache_status: exchange.cache.status.as_str(),
         error_message: response.map(|_| exchange.error_message()),
         validation_error: exchange.error_detail.as_ref().map(|detail| &*detail.validation_error_string),

@@ -45,7 +45,7 @@ fn record() -> LogRecord<'static> {
         deployment_id: Some("d1"),
         domain_name: b"api.example.com",
         account_id: "123456789012",
-        api_key_id: None,
+        api_key: None,
         cache_status: "-",
         error_message: None,
         error_response_type: None,

@@ -120,7 +120,8 @@ pub fn api_key_place<'a>(
     head: &RequestHead,
     bytes: &[u8],
 ) -> Option<&'a Option<ApiKeyPlan>> {
-    snapshot.usage.keys.place(api_key(head, bytes)?)
+    let keys = &snapshot.usage.keys;
+    if keys.is_empty() { None } else { keys.place(api_key(head, bytes)?) }
 }
 
 /// What the request names as its key: the last that it names.

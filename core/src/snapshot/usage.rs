@@ -1,5 +1,6 @@
 //! API keys and usage plans as a request finds them.
 
+use std::iter;
 use std::sync::Arc;
 
 use subtle::{Choice, ConstantTimeEq};
@@ -184,12 +185,17 @@ impl ApiKeyPlan {
     pub fn plans(&self) -> impl Iterator<Item = ClientRef<'_>> {
         let first =
             self.client.as_ref().map(|client| ClientRef { plan: self.plan, client, methods: &self.methods });
-        let more = self.more.iter().map(|plan| ClientRef {
-            plan: plan.plan,
-            client: &plan.client,
-            methods: &plan.methods,
-        });
+        // The second line is not looked at before the first plan has turned out to be another stage's.
+        let more = iter::once_with(|| self.more.iter()).flatten();
+        let more =
+            more.map(|ClientPlan { plan, client, methods }| ClientRef { plan: *plan, client, methods });
         first.into_iter().chain(more)
+    }
+
+    /// What most requests of the key change, for a core that has something else to do meanwhile.
+    #[inline]
+    pub fn changed(&self) -> (Option<&Client>, Option<&Bucket>) {
+        (self.client.as_deref(), self.methods.0.as_deref())
     }
 
     /// Whether its value is this one: how long that takes tells nothing but the length.
@@ -231,15 +237,28 @@ fn mark_of(hash: u64) -> u16 {
 #[derive(Debug)]
 pub struct KeyTable {
     pub(super) parts: Vec<KeyPart>,
+    is_empty: bool,
 }
 
 impl Default for KeyTable {
     fn default() -> Self {
-        KeyTable { parts: vec![KeyPart::default(); API_KEY_PARTS] }
+        KeyTable::new(vec![KeyPart::default(); API_KEY_PARTS])
     }
 }
 
 impl KeyTable {
+    /// Of [`API_KEY_PARTS`] parts.
+    pub(super) fn new(parts: Vec<KeyPart>) -> Self {
+        let is_empty = parts.iter().all(|part| part.0.is_empty());
+        KeyTable { parts, is_empty }
+    }
+
+    /// Whether there are no keys.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
     /// The key of this value, disabled ones too.
     #[inline]
     pub fn find(&self, value: &[u8]) -> Option<&ApiKeyPlan> {
@@ -327,12 +346,13 @@ mod tests {
         for i in 0..1000 {
             assert_eq!(find(&value(i)), Some(i.to_string().as_str()));
         }
-        let table = KeyTable { parts: vec![part.clone(); API_KEY_PARTS] };
+        let table = KeyTable::new(vec![part.clone(); API_KEY_PARTS]);
         let is_first = |i: &usize| {
             let place = table.place(value(*i).as_bytes()).unwrap();
             place.as_ref().is_some_and(|key| key.has_value(value(*i).as_bytes()))
         };
         assert!((0..1000).filter(is_first).count() > 500, "most are where they are looked for first");
+        assert!(!table.is_empty() && KeyTable::default().is_empty());
         assert!(KeyTable::default().place(b"anything").is_none());
         for unknown in [value(1000), value(3)[..40].to_owned(), value(3) + "x", value(4) + "x", String::new()]
         {

@@ -173,7 +173,7 @@ impl LimitRegistry {
             return Err(errors);
         }
         self.last = Some(Compiled { layout, model: model.clone(), parts: parts.clone() });
-        Ok(KeyTable { parts })
+        Ok(KeyTable::new(parts))
     }
 
     /// A key with its plans: what it has used before stays what it has used.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::snapshot::ApiKeyPlan;
+
 /// The JSON preset: the guide's sample with the latencies added.
 pub const PRESET_JSON: &str = concat!(
     r#"{"requestId":"$context.requestId","extendedRequestId":"$context.extendedRequestId","#,
@@ -224,8 +226,8 @@ pub struct LogRecord<'a> {
     pub domain_name: &'a [u8],
     /// Account id.
     pub account_id: &'a str,
-    /// Id of the API key, where the method requires one.
-    pub api_key_id: Option<&'a str>,
+    /// The API key, where the method requires one.
+    pub api_key: Option<&'a ApiKeyPlan>,
     /// What a cache did; ours, not AWS's.
     pub cache_status: &'a str,
     /// Message of a gateway response.
@@ -278,7 +280,7 @@ fn encode_variable(variable: Variable, escape: Escape, record: &LogRecord<'_>, o
         }
         Variable::AccountId => out.extend_from_slice(record.account_id.as_bytes()),
         Variable::CacheStatus => out.extend_from_slice(record.cache_status.as_bytes()),
-        Variable::ApiKeyId => optional(record.api_key_id.map(str::as_bytes), escape, out),
+        Variable::ApiKeyId => optional(record.api_key.map(|key| key.id().as_bytes()), escape, out),
         Variable::ErrorMessage => optional(record.error_message.map(str::as_bytes), escape, out),
         Variable::ErrorMessageString => match record.error_message {
             Some(message) => {
@@ -376,7 +378,7 @@ mod tests {
             deployment_id: Some("d1"),
             domain_name: b"petstore01.execute-api.us-east-1.amazonaws.com",
             account_id: "123456789012",
-            api_key_id: None,
+            api_key: None,
             cache_status: "-",
             error_message: None,
             error_response_type: None,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,7 +28,8 @@ const GATHER: Duration = Duration::from_millis(100);
 const PATIENT: u32 = 4;
 /// How often it looks after days and keys that are gone.
 const TICK: Duration = Duration::from_secs(1);
-/// Every how many ticks keys that are no longer served are let go.
+/// Every how many ticks keys that are no longer served are let go: those that a publication has left out which is older than that, because
+/// requests may still be under way in the configuration before.
 const LET_GO_TICKS: u64 = 60;
 /// Rows that a tick looks at for what may be forgotten.
 const PRUNED_ROWS: usize = 1_000;
@@ -105,6 +107,8 @@ pub(crate) struct Ledger {
     /// The day of the last tick.
     day: u32,
     ticks: u64,
+    /// Publications at the last of [`LET_GO_TICKS`], and at the one that keys were let go after.
+    publications: [u64; 2],
     prune_from: PruneFrom,
 }
 
@@ -127,6 +131,7 @@ impl Ledger {
             gathered: Vec::new(),
             day: 0,
             ticks: 0,
+            publications: [0; 2],
             prune_from: PruneFrom::default(),
         };
         (ledger, handle)
@@ -436,13 +441,23 @@ impl Ledger {
             return;
         }
         if self.ticks.is_multiple_of(LET_GO_TICKS) {
-            self.write_back(|entry| {
-                entry.client.as_ref().is_none_or(|client| Arc::strong_count(client) == 1)
-            });
+            self.let_go();
         }
         let (from, before) = (&mut self.prune_from, today.saturating_sub(DAYS_KEPT));
         // A failure is counted and said, and tried again.
         let _ = self.keeper.with(|store| store.prune(before, from, PRUNED_ROWS));
+    }
+
+    /// Lets go of keys that are no longer served. A look at a million keys is half a second.
+    fn let_go(&mut self) {
+        let now = self.ends.publications.load(Ordering::Relaxed);
+        let [seen, done] = self.publications;
+        self.publications = [now, seen];
+        if seen != done {
+            self.write_back(|entry| {
+                entry.client.as_ref().is_none_or(|client| Arc::strong_count(client) == 1)
+            });
+        }
     }
 
     /// Takes back what `which` keys have not taken, stores it, and lets them go.

@@ -329,6 +329,32 @@ fn keys_that_have_enough_share_a_transaction_and_one_that_waits_has_its_own() {
 }
 
 #[test]
+fn a_key_that_is_served_no_more_is_let_go_with_what_it_had_left() {
+    let (_directory, path) = file();
+    let quota = settings(1_000, QuotaPeriod::Day);
+    let (mut ledger, usage) = Ledger::with_clock(path, Box::new(|| TUESDAY * DAY_MILLIS));
+    let period = Periods::at(TUESDAY * SECONDS_OF_DAY as u64).of(quota.period);
+    let key = client("key");
+    ledger.grant(vec![QuotaRequest { client: key.clone(), period, settings: quota }]);
+    assert!(matches!(key.quota.take(period, quota.limit), Taken::Request { .. }));
+    let minute = |ledger: &mut Ledger| (0..LET_GO_TICKS).for_each(|_| ledger.on_tick());
+    usage.set_quotas(&[]);
+    minute(&mut ledger);
+    minute(&mut ledger);
+    assert_eq!(ledger.entries.len(), 1, "it is still served");
+    drop(key);
+    minute(&mut ledger);
+    assert_eq!(ledger.entries.len(), 1, "nothing has changed since");
+    usage.set_quotas(&[]);
+    minute(&mut ledger);
+    assert_eq!(ledger.entries.len(), 1, "a request may be under way");
+    minute(&mut ledger);
+    assert!(ledger.entries.is_empty());
+    let row = ledger.keeper.with(|store| store.row("plan", "key")).unwrap();
+    assert_eq!(row.unwrap().0.reserved, 1);
+}
+
+#[test]
 fn a_key_that_left_its_plan_and_came_back_goes_on() {
     let (_directory, path) = file();
     let quota = settings(1_000, QuotaPeriod::Day);

@@ -14,7 +14,7 @@ mod store;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -103,6 +103,7 @@ pub(crate) struct UsageHandle {
     commands: Sender<Command>,
     requests: Sender<QuotaRequest>,
     quotas: Arc<ArcSwap<Quotas>>,
+    publications: Arc<AtomicU64>,
     counters: Arc<StoreCounters>,
 }
 
@@ -111,6 +112,8 @@ struct Ends {
     commands: Receiver<Command>,
     requests: Receiver<QuotaRequest>,
     quotas: Arc<ArcSwap<Quotas>>,
+    /// How many configurations there were: only another one lets a key go.
+    publications: Arc<AtomicU64>,
     counters: Arc<StoreCounters>,
 }
 
@@ -118,9 +121,15 @@ fn channels() -> (UsageHandle, Ends) {
     let (commands, commanded) = bounded(COMMANDS_WAITING);
     let (requests, requested) = bounded(REQUESTS_WAITING);
     let (quotas, counters) = (Arc::<ArcSwap<Quotas>>::default(), Arc::<StoreCounters>::default());
-    let ends =
-        Ends { commands: commanded, requests: requested, quotas: quotas.clone(), counters: counters.clone() };
-    (UsageHandle { commands, requests, quotas, counters }, ends)
+    let publications = Arc::<AtomicU64>::default();
+    let ends = Ends {
+        commands: commanded,
+        requests: requested,
+        quotas: quotas.clone(),
+        publications: publications.clone(),
+        counters: counters.clone(),
+    };
+    (UsageHandle { commands, requests, quotas, publications, counters }, ends)
 }
 
 impl UsageHandle {
@@ -134,8 +143,10 @@ impl UsageHandle {
         &self.counters
     }
 
-    /// Says which quotas there are: before cores see them, so that none is granted more than what a new limit leaves. Does not wait.
+    /// Says which quotas a configuration has: before cores see them, so that none is granted more than what a new limit leaves. Does not
+    /// wait.
     pub(crate) fn set_quotas(&self, plans: &[Arc<UsagePlan>]) {
+        self.publications.fetch_add(1, Ordering::Relaxed);
         let quotas: Quotas =
             plans.iter().filter_map(|plan| Some((plan.id.as_str().into(), plan.quota?))).collect();
         if **self.quotas.load() != quotas {

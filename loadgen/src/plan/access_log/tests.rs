@@ -105,7 +105,7 @@ fn what_the_gateway_writes() {
         deployment_id: None,
         domain_name: b"d",
         account_id: "1",
-        api_key_id: None,
+        api_key: None,
         cache_status: "-",
         error_message: None,
         error_response_type: None,
