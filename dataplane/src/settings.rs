@@ -37,7 +37,7 @@ impl Default for CoreSettings {
             head_timeout_nanos: 10 * SECOND,
             body_bytes_max: ringway_core::limits::BODY_BYTES_MAX,
             upstream_connections_max: 1_024,
-            upstream_wait_queue_max: 4_096,
+            upstream_wait_queue_max: 16_384,
             upstream_idle_timeout_nanos: 60 * SECOND,
             connect_timeout_nanos: 5 * SECOND,
             queue_time_nanos: 500 * MILLISECOND,

@@ -132,7 +132,8 @@ pub struct Upstream {
     pub connections_max: usize,
     /// An idle connection is closed after this.
     pub idle_timeout: Duration,
-    /// Most requests that wait for a connection.
+    /// Most requests that wait for a connection: as many as there may be client connections, so that nobody is refused who can be served
+    /// in the time of the integration.
     pub wait_queue_max: usize,
     /// A connection has to be established after this.
     pub connect_timeout: Duration,
@@ -157,7 +158,7 @@ impl Default for ProcessConfig {
             upstream: Upstream {
                 connections_max: 1024,
                 idle_timeout: Duration::from_secs(30),
-                wait_queue_max: 1024,
+                wait_queue_max: 16_384,
                 connect_timeout: Duration::from_secs(3),
             },
             body_bytes_max: BODY_BYTES_MAX,

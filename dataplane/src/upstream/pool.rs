@@ -47,8 +47,9 @@ impl<R: Runtime> Pool<R> {
         }
     }
 
-    /// A connection for one exchange: a kept one, unless `fresh`; else a new one; else the first that becomes free. `careful`
-    /// looks at a kept connection even if it was just used: for requests that cannot be sent twice. `now` is the core's clock.
+    /// A connection for one exchange: a kept one, unless `fresh`; else a new one; else the first that becomes free and that nobody has
+    /// waited for longer. `careful` looks at a kept connection even if it was just used: for requests that cannot be sent twice. `now` is
+    /// the core's clock.
     pub(crate) async fn acquire<'p>(
         &'p self,
         core: &'p Core<R>,
@@ -56,7 +57,10 @@ impl<R: Runtime> Pool<R> {
         fresh: bool,
         careful: bool,
     ) -> Result<Lease<'p, R>, GatewayError> {
-        if !fresh && let Some(lease) = self.kept(core, now, careful) {
+        if !fresh
+            && self.lets_pass(core)
+            && let Some(lease) = self.kept(core, now, careful)
+        {
             return Ok(lease);
         }
         self.acquire_slow(core, fresh, careful).await
@@ -69,9 +73,11 @@ impl<R: Runtime> Pool<R> {
         careful: bool,
     ) -> Result<Lease<'p, R>, GatewayError> {
         self.refresh_addresses(&core.counters);
+        let mut is_turn = self.lets_pass(core);
         loop {
             // Kept connections that were not taken (to another address, or not fresh) make room for one that is needed.
-            if self.open.get() < core.settings.upstream_connections_max || self.evict(&core.counters) {
+            let has_room = self.open.get() < core.settings.upstream_connections_max;
+            if is_turn && (has_room || self.evict(&core.counters)) {
                 let place = OpenPlace::take(self, &core.counters);
                 let Connected { stream, addr } = connect(self, core).await?;
                 place.keep();
@@ -93,10 +99,20 @@ impl<R: Runtime> Pool<R> {
             let waiting = Waiting::count(&core.counters);
             self.queue.wait().await;
             drop(waiting);
+            is_turn = true;
             if !fresh && let Some(lease) = self.kept(core, core.runtime.now(), careful) {
                 return Ok(lease);
             }
         }
+    }
+
+    /// Whether an exchange that has just come need not wait for others.
+    #[inline]
+    fn lets_pass(&self, core: &Core<R>) -> bool {
+        self.queue.lets_pass(|| {
+            let idle: usize = self.peers.borrow().iter().map(|peer| peer.idle.len()).sum();
+            idle + core.settings.upstream_connections_max.saturating_sub(self.open.get())
+        })
     }
 
     /// Takes the most recently used connection of the chosen address that is still open.

@@ -9,6 +9,8 @@ use std::task::{Poll, Waker};
 #[derive(Default)]
 pub(super) struct WaitQueue {
     waiting: RefCell<VecDeque<Rc<Waiter>>>,
+    /// Those that were called and have not come yet.
+    called: Cell<usize>,
 }
 
 #[derive(Default)]
@@ -27,6 +29,13 @@ struct Place<'q> {
 impl WaitQueue {
     pub(super) fn len(&self) -> usize {
         self.waiting.borrow().len()
+    }
+
+    /// Whether somebody who has just come may have one of the places that are `free`: none that those have waited for who came before.
+    #[inline]
+    pub(super) fn lets_pass(&self, free: impl FnOnce() -> usize) -> bool {
+        let called = self.called.get();
+        self.waiting.borrow().is_empty() && (called == 0 || free() > called)
     }
 
     /// Waits to be called.
@@ -49,6 +58,7 @@ impl WaitQueue {
     pub(super) fn call(&self) {
         let Some(waiter) = self.waiting.borrow_mut().pop_front() else { return };
         waiter.called.set(true);
+        self.called.set(self.called.get() + 1);
         let waker = waiter.waker.borrow_mut().take();
         if let Some(waker) = waker {
             waker.wake();
@@ -58,13 +68,13 @@ impl WaitQueue {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if self.served {
+        if !self.waiter.called.get() {
+            self.queue.waiting.borrow_mut().retain(|waiter| !Rc::ptr_eq(waiter, &self.waiter));
             return;
         }
-        if self.waiter.called.get() {
+        self.queue.called.set(self.queue.called.get() - 1);
+        if !self.served {
             self.queue.call();
-        } else {
-            self.queue.waiting.borrow_mut().retain(|waiter| !Rc::ptr_eq(waiter, &self.waiter));
         }
     }
 }
@@ -91,6 +101,27 @@ mod tests {
         }
         assert!(second.as_mut().poll(&mut cx).is_ready());
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn nobody_takes_what_another_has_waited_for() {
+        let queue = WaitQueue::default();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(queue.lets_pass(|| 0));
+        let mut first = pin!(queue.wait());
+        assert!(first.as_mut().poll(&mut cx).is_pending());
+        assert!(!queue.lets_pass(|| 9), "others wait");
+        queue.call();
+        assert!(!queue.lets_pass(|| 1), "the first is about to take it");
+        assert!(queue.lets_pass(|| 2), "one is left");
+        assert!(first.as_mut().poll(&mut cx).is_ready());
+        assert!(queue.lets_pass(|| 0));
+        {
+            let mut second = pin!(queue.wait());
+            assert!(second.as_mut().poll(&mut cx).is_pending());
+            queue.call();
+        }
+        assert!(queue.lets_pass(|| 0), "it has left");
     }
 
     #[test]

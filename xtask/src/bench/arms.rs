@@ -151,14 +151,15 @@ impl Site {
         Ok(Arm::new(name, gateway.server, Some(gateway.log)))
     }
 
-    /// As [`Site::start_gateway`], with these settings of the process besides.
+    /// As [`Site::start_gateway`], with these settings of the process besides, and so many connections to a backend at most.
     pub(crate) fn start_gateway_with(
         &self,
         apis: &[&Path],
         core: Option<usize>,
         lines: &str,
+        upstream_connections: usize,
     ) -> Outcome<Gateway> {
-        let process = Process { lines, ..Process::default() };
+        let process = Process { lines, upstream_connections, ..Process::default() };
         self.serve("ringway", &Command::new(self.binaries.join("ringway")), apis, core, &process)
     }
 
@@ -190,10 +191,11 @@ path = "{target}"
 format = "json"
 
 [upstream]
-connectionsMax = 9500
+connectionsMax = {upstream}
 "#,
             driver = self.driver,
             lines = process.lines,
+            upstream = process.upstream_connections,
             target = if process.is_logged { log.display().to_string() } else { "off".to_owned() },
         );
         let path = self.scratch.write(&format!("{name}.toml"), &configuration)?;
@@ -259,13 +261,15 @@ connectionsMax = 9500
 struct Process<'a> {
     /// Settings besides those of all.
     lines: &'a str,
+    /// `connectionsMax` of `[upstream]`: by default one for each client connection.
+    upstream_connections: usize,
     /// Whether it has an access log.
     is_logged: bool,
 }
 
 impl Default for Process<'_> {
     fn default() -> Self {
-        Process { lines: "", is_logged: true }
+        Process { lines: "", upstream_connections: 9_500, is_logged: true }
     }
 }
 

@@ -22,6 +22,8 @@ const OVERLOAD: f64 = 3.0;
 const GOODPUT: f64 = 0.9;
 /// Share of the requests of the first plan that are answered right, where that plan alone would fit.
 const FIRST_SERVED: f64 = 0.95;
+/// Connections to the backend: the default of the process file.
+const UPSTREAM_CONNECTIONS: usize = 1024;
 /// Share of its core that the gateway has to use at its peak: below it, the peak is that of the load.
 const BUSY: f64 = 0.9;
 /// What is offered, as the rows and figures name it.
@@ -30,12 +32,23 @@ const CROWD: &str = "crowd";
 
 /// Measures and judges.
 pub(crate) fn run(options: &Options, report: &mut Report) -> Outcome<()> {
-    options.only(&["rounds", "seconds", "connections", "crowd", "disturbance", "work", "plans", "driver"])?;
+    options.only(&[
+        "rounds",
+        "seconds",
+        "connections",
+        "crowd",
+        "upstream",
+        "disturbance",
+        "work",
+        "plans",
+        "driver",
+    ])?;
     let settings = Settings {
         rounds: options.get("rounds", 5)?,
         seconds: options.get("seconds", 5)?,
         connections: options.get_list("connections", &[16, 64, 256])?,
         crowd: options.get("crowd", 4000)?,
+        upstream: options.get("upstream", UPSTREAM_CONNECTIONS)?,
         disturbance: options.get("disturbance", 0.08)?,
     };
     let works = options.get_list("work", &Work::ALL.map(Work::name).map(str::to_owned))?;
@@ -62,13 +75,15 @@ struct Settings {
     connections: Vec<usize>,
     /// Those of an overload.
     crowd: usize,
+    /// Most connections to the backend.
+    upstream: usize,
     /// A round in which other processes used more of a core than this share is dropped.
     disturbance: f64,
 }
 
 /// The peak of one kind of work, and what is left of it.
 fn measure(site: &Site, work: Work, plans: Plans, settings: &Settings, report: &mut Report) -> Outcome<()> {
-    let gateway = site::start(site, work, plans)?;
+    let gateway = site::start(site, work, plans, settings.upstream)?;
     let load = |connections, rate| Load {
         target: gateway.server.address,
         work,

@@ -71,7 +71,7 @@ pub(super) fn key(plan: &str) -> String {
 }
 
 /// A gateway of one core with an API for each kind of work.
-pub(super) fn start(site: &Site, work: Work, plans: Plans) -> Outcome<Gateway> {
+pub(super) fn start(site: &Site, work: Work, plans: Plans, upstream: usize) -> Outcome<Gateway> {
     let mut document: Value = serde_json::from_str(&site.openapi()).map_err(|error| error.to_string())?;
     let template = format!("#foreach($i in [1..{STEPS}])#if($i % 2 == 0)a#{{else}}b#end#end");
     let operation = |integration: Value| {
@@ -102,7 +102,7 @@ pub(super) fn start(site: &Site, work: Work, plans: Plans) -> Outcome<Gateway> {
     site.scratch.write("overload.openapi.json", &document.to_string())?;
     let api = api_file("overload", "overload.openapi.json", "bench", "(none)");
     let api = site.scratch.write("overload.api.toml", &api)?;
-    let gateway = site.start_gateway_with(&[&api], Some(site.proxy_core), &lines)?;
+    let gateway = site.start_gateway_with(&[&api], Some(site.proxy_core), &lines, upstream)?;
     println!("{} work: {}", work.name(), gateway.server.address);
     Ok(gateway)
 }
