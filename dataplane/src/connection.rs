@@ -85,6 +85,7 @@ impl<R: Runtime> Connection<R> {
     async fn run(&self) {
         let mut next = Next::Input(None);
         loop {
+            let is_alone = !matches!(next, Next::Input(Some(_)));
             let input = match next {
                 Next::Answer(answer) => self.idle(pin!(self.stream.send_recv(answer, SMALL))).await,
                 Next::Input(Some(input)) => Some(input),
@@ -95,7 +96,8 @@ impl<R: Runtime> Connection<R> {
             // What a request needs while it is under way is more than an idle connection should hold.
             let Workspace { block, mut scratch } = self.core.take_workspace();
             let place: *const Scratch = &*scratch;
-            let (block, outcome) = block.run(|| self.request(input, &mut scratch)).beside(place).await;
+            let (block, outcome) =
+                block.run(|| self.request(input, is_alone, &mut scratch)).beside(place).await;
             self.core.give_workspace(Workspace { block, scratch });
             next = outcome;
         }
@@ -120,14 +122,14 @@ impl<R: Runtime> Connection<R> {
 
     /// Reads the head that begins in `input` and answers the request.
     #[inline]
-    async fn request(&self, input: Buf, scratch: &mut Scratch) -> Next {
+    async fn request(&self, input: Buf, is_alone: bool, scratch: &mut Scratch) -> Next {
         let core = &*self.core;
         let started = core.runtime.arrival();
         let deadline = started + core.settings.head_timeout_nanos;
         let (head, scan) = (&mut scratch.request, &mut scratch.request_scan);
         match read_head(&self.stream, &self.slot.timer, deadline, &core.head_limits, input, head, scan).await
         {
-            Ok(bytes) => self.exchange(bytes, started, scratch).await,
+            Ok(bytes) => self.exchange(bytes, is_alone, started, scratch).await,
             Err(NoHead::Refused(error)) => self.refuse(error).await,
             Err(NoHead::Gone | NoHead::Slow) => Next::Close,
         }
@@ -135,7 +137,7 @@ impl<R: Runtime> Connection<R> {
 
     /// Answers one request whose head is complete.
     #[inline]
-    async fn exchange(&self, bytes: Buf, started: u64, scratch: &mut Scratch) -> Next {
+    async fn exchange(&self, bytes: Buf, is_alone: bool, started: u64, scratch: &mut Scratch) -> Next {
         let core = &*self.core;
         let head = &scratch.request;
         core.counters.requests.add(1);
@@ -155,6 +157,7 @@ impl<R: Runtime> Connection<R> {
             adopted: &adopted,
             client: Some(&self.stream),
             timer: &self.slot.timer,
+            is_alone,
             body: RefCell::new(Some(body)),
             lease: RefCell::new(None),
             upload: RefCell::new(None),

@@ -41,6 +41,8 @@ pub(crate) struct ExchangeEnv<'a, R: Runtime> {
     /// `None`: nobody waits for the answer but a cache; there is no body then, and nothing is sent.
     pub(crate) client: Option<&'a R::Stream>,
     pub(crate) timer: &'a Timer,
+    /// Whether nothing of it came with the request before it, so that its bytes have waited for nobody else.
+    pub(crate) is_alone: bool,
     /// The request body; taken by the upload.
     pub(crate) body: RefCell<Option<RequestBody>>,
     /// The connection that answers, from the head of the answer on.
@@ -83,7 +85,8 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
     #[inline]
     fn pressure(&self, exchange: &Exchange<'_>) -> u8 {
         let core = self.core;
-        core.queue.pressure(exchange.now, core.settings.queue_time_nanos, || core.runtime.now())
+        let waited = || self.client.filter(|_| self.is_alone).map(Stream::since_last_bytes);
+        core.queue.pressure(exchange.now, core.settings.queue_time_nanos, || core.runtime.now(), waited)
     }
 
     fn clock(&self) -> u64 {

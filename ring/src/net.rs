@@ -82,6 +82,12 @@ pub trait Stream: 'static {
     /// when unread bytes are waiting.
     fn closed(&self) -> impl Future<Output = ()>;
 
+    /// How long ago the peer's last bytes came to this host, in nanoseconds, as precisely as the kernel knows (4 ms): what waits for a
+    /// core waits where the core does not see it, in the socket. One system call; 0 where nobody knows.
+    fn since_last_bytes(&self) -> u64 {
+        0
+    }
+
     /// Whether the connection is open with nothing to read: fit to be taken from a pool. One non-blocking system call.
     fn is_quiet(&self) -> bool;
 

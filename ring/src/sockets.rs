@@ -64,6 +64,18 @@ pub(crate) fn has_hung_up(fd: RawFd) -> bool {
     n > 0 && poll.revents != 0
 }
 
+/// Nanoseconds since the peer's last bytes came, in steps of the kernel's clock.
+pub(crate) fn since_last_bytes(fd: RawFd) -> u64 {
+    // SAFETY: it is made of numbers, for which zeros are right.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the pointers are those of a live `tcp_info` and of its length, as TCP_INFO wants them; the kernel writes no more than that.
+    let failed = unsafe {
+        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, (&raw mut info).cast(), &raw mut len)
+    };
+    if failed == 0 { u64::from(info.tcpi_last_data_recv) * 1_000_000 } else { 0 }
+}
+
 /// Sends FIN.
 pub(crate) fn shutdown_send(fd: RawFd) {
     // SAFETY: a plain call; the caller keeps the descriptor open.
@@ -91,4 +103,29 @@ pub(crate) fn peer_addr(fd: RawFd) -> SocketAddr {
     let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
     let address = socket2::SockRef::from(&fd).peer_addr().ok().and_then(|address| address.as_socket());
     address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::thread::sleep;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn the_time_since_the_last_bytes_begins_anew_with_each() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = listener.accept().unwrap().0;
+        for pause in [100, 0, 50] {
+            let sent = Instant::now();
+            client.write_all(b"x").unwrap();
+            sleep(Duration::from_millis(pause));
+            let since = Duration::from_nanos(since_last_bytes(server.as_raw_fd()));
+            let (least, most) =
+                (Duration::from_millis(pause * 8 / 10), sent.elapsed() + Duration::from_millis(8));
+            assert!(least <= since && since <= most, "{least:?} {since:?} {most:?}");
+        }
+    }
 }

@@ -167,6 +167,10 @@ impl Stream for MonoioStream {
         }
     }
 
+    fn since_last_bytes(&self) -> u64 {
+        sockets::since_last_bytes(self.fd())
+    }
+
     fn is_quiet(&self) -> bool {
         sockets::has_nothing_to_read(self.fd())
     }

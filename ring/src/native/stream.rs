@@ -106,6 +106,10 @@ impl Stream for NativeStream {
         }
     }
 
+    fn since_last_bytes(&self) -> u64 {
+        sockets::since_last_bytes(self.fd())
+    }
+
     fn is_quiet(&self) -> bool {
         let fd = {
             let driver = self.core.driver.borrow();
