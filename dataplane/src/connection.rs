@@ -84,8 +84,8 @@ impl<R: Runtime> Drop for Connection<R> {
 impl<R: Runtime> Connection<R> {
     async fn run(&self) {
         let mut next = Next::Input(None);
+        let mut free_since = Some(0);
         loop {
-            let is_alone = !matches!(next, Next::Input(Some(_)));
             let input = match next {
                 Next::Answer(answer) => self.idle(pin!(self.stream.send_recv(answer, SMALL))).await,
                 Next::Input(Some(input)) => Some(input),
@@ -97,8 +97,12 @@ impl<R: Runtime> Connection<R> {
             let Workspace { block, mut scratch } = self.core.take_workspace();
             let place: *const Scratch = &*scratch;
             let (block, outcome) =
-                block.run(|| self.request(input, is_alone, &mut scratch)).beside(place).await;
+                block.run(|| self.request(input, free_since, &mut scratch)).beside(place).await;
             self.core.give_workspace(Workspace { block, scratch });
+            free_since = match outcome {
+                Next::Input(Some(_)) => None,
+                _ => Some(self.core.runtime.arrival()),
+            };
             next = outcome;
         }
     }
@@ -122,14 +126,14 @@ impl<R: Runtime> Connection<R> {
 
     /// Reads the head that begins in `input` and answers the request.
     #[inline]
-    async fn request(&self, input: Buf, is_alone: bool, scratch: &mut Scratch) -> Next {
+    async fn request(&self, input: Buf, free_since: Option<u64>, scratch: &mut Scratch) -> Next {
         let core = &*self.core;
         let started = core.runtime.arrival();
         let deadline = started + core.settings.head_timeout_nanos;
         let (head, scan) = (&mut scratch.request, &mut scratch.request_scan);
         match read_head(&self.stream, &self.slot.timer, deadline, &core.head_limits, input, head, scan).await
         {
-            Ok(bytes) => self.exchange(bytes, is_alone, started, scratch).await,
+            Ok(bytes) => self.exchange(bytes, free_since, started, scratch).await,
             Err(NoHead::Refused(error)) => self.refuse(error).await,
             Err(NoHead::Gone | NoHead::Slow) => Next::Close,
         }
@@ -137,7 +141,13 @@ impl<R: Runtime> Connection<R> {
 
     /// Answers one request whose head is complete.
     #[inline]
-    async fn exchange(&self, bytes: Buf, is_alone: bool, started: u64, scratch: &mut Scratch) -> Next {
+    async fn exchange(
+        &self,
+        bytes: Buf,
+        free_since: Option<u64>,
+        started: u64,
+        scratch: &mut Scratch,
+    ) -> Next {
         let core = &*self.core;
         let head = &scratch.request;
         core.counters.requests.add(1);
@@ -157,7 +167,7 @@ impl<R: Runtime> Connection<R> {
             adopted: &adopted,
             client: Some(&self.stream),
             timer: &self.slot.timer,
-            is_alone,
+            free_since,
             body: RefCell::new(Some(body)),
             lease: RefCell::new(None),
             upload: RefCell::new(None),

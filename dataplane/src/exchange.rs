@@ -41,8 +41,9 @@ pub(crate) struct ExchangeEnv<'a, R: Runtime> {
     /// `None`: nobody waits for the answer but a cache; there is no body then, and nothing is sent.
     pub(crate) client: Option<&'a R::Stream>,
     pub(crate) timer: &'a Timer,
-    /// Whether nothing of it came with the request before it, so that its bytes have waited for nobody else.
-    pub(crate) is_alone: bool,
+    /// When the client's connection had answered the request before; 0 if there was none. `None`: this one came with it. What its bytes
+    /// have waited before that, they have not waited for the core.
+    pub(crate) free_since: Option<u64>,
     /// The request body; taken by the upload.
     pub(crate) body: RefCell<Option<RequestBody>>,
     /// The connection that answers, from the head of the answer on.
@@ -85,7 +86,10 @@ impl<R: Runtime> Env for ExchangeEnv<'_, R> {
     #[inline]
     fn pressure(&self, exchange: &Exchange<'_>) -> u8 {
         let core = self.core;
-        let waited = || self.client.filter(|_| self.is_alone).map(Stream::since_last_bytes);
+        let waited = || {
+            let free_for = exchange.now.saturating_sub(self.free_since?);
+            Some(self.client?.since_last_bytes().min(free_for))
+        };
         core.queue.pressure(exchange.now, core.settings.queue_time_nanos, || core.runtime.now(), waited)
     }
 

@@ -37,13 +37,11 @@ impl Queue {
         self.served.set(served);
         let asked = self.asked.get().wrapping_add(1);
         self.asked.set(asked);
-        let is_behind = self.waited.get() >= longest / 8;
-        if longest == 0 || (served <= UNTIMED && !is_behind && !asked.is_multiple_of(ASKED)) {
+        let is_asked = asked.is_multiple_of(ASKED) || self.waited.get() >= longest / 8;
+        if longest == 0 || (served <= UNTIMED && !is_asked) {
             return 0;
         }
-        if (is_behind || asked.is_multiple_of(ASKED))
-            && let Some(waited) = waited()
-        {
+        if is_asked && let Some(waited) = waited() {
             self.waited.set(waited);
         }
         let in_turn = if served <= UNTIMED { 0 } else { now().saturating_sub(turn) };

@@ -61,7 +61,7 @@ async fn run<R: Runtime>(counted: Counted<R>, adopted: Rc<Adopted<R>>, again: Ag
         adopted: &adopted,
         client: None,
         timer: &timer,
-        is_alone: true,
+        free_since: None,
         body: RefCell::new(Some(RequestBody::new(head.body, core.settings.body_bytes_max, false))),
         lease: RefCell::new(None),
         upload: RefCell::new(None),

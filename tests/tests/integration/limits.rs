@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::backend::Backend;
+use crate::support::backend::{Backend, answer};
 use crate::support::client::{Answer, Client};
 use crate::support::gateway::{Gateway, Setup, document};
 use crate::support::on_each_driver;
@@ -16,6 +16,7 @@ on_each_driver!(
     keys_open_what_their_plans_name,
     a_throttle_holds_on_two_cores_and_across_reloads,
     a_quota_survives_a_kill,
+    a_request_that_waits_for_the_one_before_it_waits_for_no_core,
 );
 
 const KEY: &str = "a-key-of-more-than-twenty-bytes";
@@ -132,4 +133,28 @@ fn a_quota_survives_a_kill(driver: &'static str) {
         .unwrap();
     assert_eq!(gateway.admin("POST", "/reload").status, 200);
     assert_eq!(until_refused(&gateway).0, 10, "a raised limit is there at once");
+}
+
+fn a_request_that_waits_for_the_one_before_it_waits_for_no_core(driver: &'static str) {
+    let backend = Backend::answering(|request| {
+        if request.target == "/slow" {
+            // Longer than a request may wait for its core.
+            thread::sleep(Duration::from_millis(800));
+        }
+        answer(200, b"passed")
+    });
+    let gateway = Setup::new(driver, backend.address).start();
+    // One request of 64 is asked how long its bytes have waited, on each core.
+    let mut clients: Vec<_> = (0..150).map(|_| Client::connect(gateway.listen)).collect();
+    let send = |path: &str| {
+        for client in &clients {
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        }
+    };
+    send("/slow");
+    thread::sleep(Duration::from_millis(100));
+    send("/behind");
+    for client in &mut clients {
+        assert_eq!([client.answer("GET").status, client.answer("GET").status], [200, 200]);
+    }
 }
